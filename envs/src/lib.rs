@@ -1,0 +1,20 @@
+//! What a world is: the Gymnasium contract in Rust, diagnostic worlds with a known optimum, and retail worlds.
+//!
+//! This crate does no input or output, reads no clock and knows no learning library. The same seed
+//! gives the same trajectory, bit for bit, on any number of threads.
+
+pub mod check;
+pub mod diagnostic;
+pub mod env;
+pub mod error;
+pub mod retail;
+pub mod seed;
+pub mod space;
+pub mod vector;
+
+pub use check::{Violation, check_env};
+pub use env::{Env, EnvSpec, Step};
+pub use error::EnvError;
+pub use seed::{SeedTree, Stream};
+pub use space::{ActionId, ActionMask, BoxSpace};
+pub use vector::{AutoresetMode, VectorEnv};

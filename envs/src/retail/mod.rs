@@ -1,0 +1,14 @@
+//! The retail worlds: what a customer-week is, how it is observed, and the MDP around it.
+//!
+//! The encoder in [`observation`] is the only one: simulator, training, off-policy evaluation,
+//! scorer and server all feed week records into a [`CustomerHistory`] and encode that.
+
+pub mod catalogue;
+pub mod guardrails;
+pub mod history;
+pub mod observation;
+
+pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
+pub use guardrails::{Guardrails, MaskRule};
+pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
+pub use observation::{Feature, ObservationContext, ObservationSchema, ObservationView};

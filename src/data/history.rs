@@ -1,0 +1,234 @@
+//! The one validated type that everything after the data room starts from.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::quality::QualityReport;
+
+/// Name of the last category, where everything lands that is not targetable.
+pub const OTHER_CATEGORY: &str = "other";
+
+/// A team's sales history, cleaned, aggregated to customer, week and category, and sorted.
+///
+/// Nothing in it depends on the order of rows, on how tables were split into files, or on paths.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    /// First day of the week with index 0.
+    pub first_week: NaiveDate,
+    /// Number of weeks; week indices are `0..n_weeks`.
+    pub n_weeks: u32,
+    /// Salted customer hashes, ascending; the position is the customer index.
+    pub customers: Vec<String>,
+    /// Identifiers as they stand in the files, by customer index; only kept when asked for.
+    pub original_ids: Option<Vec<String>>,
+    /// Targetable categories by sales value, largest first; the last one is always "other".
+    pub categories: Vec<Category>,
+    /// One entry per non-empty combination, sorted by customer, week, category.
+    pub cells: Vec<Cell>,
+    /// Market shelf depth, `[n_weeks * n_categories]`, one row per week, each in `[0, 1]`.
+    pub shelf_depth: Vec<f64>,
+    /// Catalogue of past offers; empty when there are neither offers nor exposures.
+    pub offers: Vec<OfferRow>,
+    /// Logged decisions, sorted by customer, week, offer.
+    pub exposures: Vec<Exposure>,
+    /// What cleaning removed, what was assumed, and what a reader should know.
+    pub quality: QualityReport,
+    /// sha256 (hex) of everything above except `original_ids` and `quality`.
+    pub fingerprint: String,
+}
+
+/// A product category as offers target it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Category {
+    /// Name as in the products table, or "other".
+    pub name: String,
+    /// Margin at the regular price: `1 - cost / gross` over the whole history.
+    pub margin_rate: f64,
+    /// Regular price of an average unit, `gross / units`; 0 when nothing was sold.
+    pub mean_unit_price: f64,
+}
+
+/// What one customer bought of one category in one week.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// Customer index.
+    pub customer: u32,
+    /// Week index.
+    pub week: u32,
+    /// Category index.
+    pub category: u16,
+    /// Distinct baskets (distinct days when baskets are not recorded) with this category.
+    pub baskets: u16,
+    /// Units bought.
+    pub units: f64,
+    /// Value at the regular shelf price: `sales value + shelf_discount + offer_discount`.
+    pub gross: f64,
+    /// Money taken off for everybody.
+    pub shelf_discount: f64,
+    /// Money taken off for this customer.
+    pub offer_discount: f64,
+    /// Cost of the goods.
+    pub cost: f64,
+}
+
+impl Cell {
+    /// What the retailer received: `gross - shelf_discount - offer_discount`.
+    pub fn sales_value(&self) -> f64 {
+        self.gross - self.shelf_discount - self.offer_discount
+    }
+}
+
+/// One offer that could have been made in the past.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OfferRow {
+    /// Identifier as in the files.
+    pub offer_id: String,
+    /// How it works ("coupon", "campaign", ...).
+    pub mechanic: String,
+    /// Category it is for; `None` means the whole basket or unknown.
+    pub category: Option<String>,
+    /// Fraction off, in `[0, 1]`; 0 when unknown.
+    pub depth: f64,
+    /// Smallest spend for which it holds, money.
+    pub min_spend: f64,
+    /// Cost of telling one customer about it, money.
+    pub contact_cost: f64,
+}
+
+/// One logged decision: this customer was given this offer in this week.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Exposure {
+    /// Customer index.
+    pub customer: u32,
+    /// Week index.
+    pub week: u32,
+    /// Index into [`History::offers`].
+    pub offer: u16,
+    /// Probability, in `(0, 1]`, that the logging policy took this action, when it was logged.
+    pub propensity: Option<f64>,
+}
+
+impl History {
+    /// Number of categories, "other" included.
+    pub fn n_categories(&self) -> usize {
+        self.categories.len()
+    }
+
+    /// First day of a week.
+    pub fn week_start(&self, week: u32) -> NaiveDate {
+        self.first_week + chrono::Days::new(u64::from(week) * 7)
+    }
+
+    /// Market shelf depth of a category in a week; 0 outside the history.
+    pub fn shelf_depth_at(&self, week: u32, category: u16) -> f64 {
+        let index = week as usize * self.n_categories() + usize::from(category);
+        let inside = usize::from(category) < self.n_categories();
+        self.shelf_depth.get(index).copied().filter(|_| inside).unwrap_or(0.0)
+    }
+
+    /// The cells of one customer, sorted by week and category.
+    pub fn cells_of(&self, customer: u32) -> &[Cell] {
+        let start = self.cells.partition_point(|cell| cell.customer < customer);
+        let end = self.cells.partition_point(|cell| cell.customer <= customer);
+        &self.cells[start..end]
+    }
+
+    /// The exposures of one customer, sorted by week.
+    pub fn exposures_of(&self, customer: u32) -> &[Exposure] {
+        let start = self.exposures.partition_point(|one| one.customer < customer);
+        let end = self.exposures.partition_point(|one| one.customer <= customer);
+        &self.exposures[start..end]
+    }
+
+    /// sha256 (hex) over the canonical content; equals [`History::fingerprint`] unless changed.
+    pub fn compute_fingerprint(&self) -> String {
+        let mut content = Canonical(Sha256::new());
+        content.text("promopt history 1");
+        content.text(&self.first_week.to_string());
+        content.count(self.n_weeks as usize);
+        content.count(self.customers.len());
+        self.customers.iter().for_each(|customer| content.text(customer));
+        content.count(self.categories.len());
+        for category in &self.categories {
+            content.text(&category.name);
+            content.numbers(&[category.margin_rate, category.mean_unit_price]);
+        }
+        content.count(self.cells.len());
+        for cell in &self.cells {
+            content.whole(&[cell.customer, cell.week, cell.category.into(), cell.baskets.into()]);
+            let money = [cell.gross, cell.shelf_discount, cell.offer_discount, cell.cost];
+            content.numbers(&[cell.units]);
+            content.numbers(&money);
+        }
+        content.count(self.shelf_depth.len());
+        content.numbers(&self.shelf_depth);
+        content.count(self.offers.len());
+        for offer in &self.offers {
+            content.text(&offer.offer_id);
+            content.text(&offer.mechanic);
+            content.count(usize::from(offer.category.is_some()));
+            content.text(offer.category.as_deref().unwrap_or(""));
+            content.numbers(&[offer.depth, offer.min_spend, offer.contact_cost]);
+        }
+        content.count(self.exposures.len());
+        for one in &self.exposures {
+            content.whole(&[one.customer, one.week, one.offer.into()]);
+            // 0 is outside the range of propensities, so it can stand for "not logged".
+            content.numbers(&[one.propensity.unwrap_or(0.0)]);
+        }
+        hex(&content.0.finalize())
+    }
+}
+
+/// Feeds a hash so that no two different contents give the same bytes.
+struct Canonical(Sha256);
+
+impl Canonical {
+    fn text(&mut self, text: &str) {
+        self.count(text.len());
+        self.0.update(text.as_bytes());
+    }
+
+    fn count(&mut self, count: usize) {
+        self.0.update((count as u64).to_le_bytes());
+    }
+
+    fn whole(&mut self, values: &[u32]) {
+        values.iter().for_each(|value| self.0.update(value.to_le_bytes()));
+    }
+
+    fn numbers(&mut self, values: &[f64]) {
+        values.iter().for_each(|value| self.0.update(value.to_le_bytes()));
+    }
+}
+
+/// The name under which a customer appears everywhere: the first 16 hex digits of
+/// `sha256(salt, 0, id)`.
+pub fn hash_customer(salt: &str, id: &str) -> String {
+    let mut digest = Sha256::new();
+    digest.update(salt.as_bytes());
+    digest.update([0]);
+    digest.update(id.as_bytes());
+    let mut name = hex(&digest.finalize());
+    name.truncate(16);
+    name
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_depends_on_salt_and_identifier() {
+        assert_eq!(hash_customer("s", "1").len(), 16);
+        assert_eq!(hash_customer("s", "1"), hash_customer("s", "1"));
+        assert_ne!(hash_customer("s", "1"), hash_customer("t", "1"));
+        assert_ne!(hash_customer("s", "1"), hash_customer("s", "2"));
+        assert_ne!(hash_customer("s1", "2"), hash_customer("s", "12"));
+    }
+}

@@ -1,0 +1,113 @@
+//! What can go wrong when decisions, outcomes or settings are handed in for judging.
+
+use thiserror::Error;
+
+/// An input that cannot be judged; the message says where, what was expected and what to do.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
+pub enum EvaluateError {
+    /// A column does not have as many values as the table has rows.
+    #[error("expected {expected} values in `{column}`, found {found}; pass one value per {unit}")]
+    WrongLength {
+        /// Name of the column or table.
+        column: &'static str,
+        /// Number of values that would fit.
+        expected: usize,
+        /// Number of values found.
+        found: usize,
+        /// What each value belongs to, such as `decision`.
+        unit: &'static str,
+    },
+    /// A value is not a number or lies outside its range.
+    #[error("expected {expected}, found {found} in row {row} column `{column}`; {advice}")]
+    InvalidValue {
+        /// Zero-based row.
+        row: usize,
+        /// Name of the column, with its index where there are several.
+        column: String,
+        /// What would have been accepted.
+        expected: &'static str,
+        /// The value.
+        found: f64,
+        /// What to do next.
+        advice: &'static str,
+    },
+    /// An action index is not below the number of actions.
+    #[error(
+        "expected an action below {n_actions}, found {found} in row {row} column `action`; check \
+         that log and policy use one offer catalogue"
+    )]
+    ActionOutOfRange {
+        /// Zero-based row.
+        row: usize,
+        /// The action.
+        found: usize,
+        /// Number of actions.
+        n_actions: usize,
+    },
+    /// An action that the mask forbids was taken or has positive probability.
+    #[error(
+        "expected an allowed action, found masked action {action} in row {row} column `{column}`; \
+         use the mask that was in force at the decision"
+    )]
+    MaskedAction {
+        /// Zero-based row.
+        row: usize,
+        /// The masked action.
+        action: usize,
+        /// `action` for the log, `target_probability` for the policy.
+        column: &'static str,
+    },
+    /// The probabilities of one row do not sum to one.
+    #[error(
+        "expected probabilities that sum to 1, found a sum of {found} in row {row} of the target \
+         probabilities; normalise over the allowed actions"
+    )]
+    NotADistribution {
+        /// Zero-based row.
+        row: usize,
+        /// The sum.
+        found: f64,
+    },
+    /// There is not enough of something to compute with.
+    #[error("expected at least {expected} {what}, found {found}; {advice}")]
+    TooFew {
+        /// What is counted, such as `customers`.
+        what: &'static str,
+        /// The smallest number that works.
+        expected: usize,
+        /// The number found.
+        found: usize,
+        /// What to do next.
+        advice: &'static str,
+    },
+    /// A setting is outside its range.
+    #[error("expected {expected} for `{name}`, found {found}; change the setting")]
+    InvalidSetting {
+        /// Name of the setting.
+        name: &'static str,
+        /// What would have been accepted.
+        expected: &'static str,
+        /// The value.
+        found: f64,
+    },
+    /// A name that is not among the arms of the test, or is there twice.
+    #[error("expected {expected}, found `{found}`; the arms are {}", .arms.join(", "))]
+    Arm {
+        /// What would have been accepted.
+        expected: &'static str,
+        /// The name.
+        found: String,
+        /// All arm names.
+        arms: Vec<String>,
+    },
+    /// The normal equations of the reward model could not be solved.
+    #[error(
+        "expected solvable normal equations in fold {fold}, found a matrix that is not positive \
+         definite; raise `ridge_penalty` or rescale features of very different size"
+    )]
+    Unsolvable {
+        /// The fold held out.
+        fold: usize,
+    },
+}

@@ -1,0 +1,357 @@
+//! A cross-fitted ridge model of the reward: what each action would have brought at each decision.
+//!
+//! Serves [`DirectMethod`](super::DirectMethod) and [`DoublyRobust`](super::DoublyRobust). The
+//! prediction for a decision never uses the outcomes of its own customer.
+
+use super::cholesky;
+use super::error::EvaluateError;
+use super::logged::{LoggedDecisions, at_least};
+use rayon::prelude::*;
+
+/// How the reward model is fitted.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RewardModelSettings {
+    /// Ridge penalty on every coefficient but the intercept, above 0.
+    pub ridge_penalty: f64,
+    /// Number of folds of customers, at least 2.
+    pub n_folds: usize,
+    /// Features that get a slope of their own under each action, such as persona membership.
+    pub interactions: Vec<usize>,
+}
+
+impl Default for RewardModelSettings {
+    fn default() -> Self {
+        Self { ridge_penalty: 1.0, n_folds: 5, interactions: Vec::new() }
+    }
+}
+
+/// Predicted reward of every action at every logged decision, shape `[n, n_actions]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RewardPredictions {
+    n_actions: usize,
+    values: Vec<f64>,
+}
+
+impl RewardPredictions {
+    /// Takes row-major predictions that were made elsewhere.
+    ///
+    /// # Errors
+    /// [`EvaluateError`] when the size does not fit the log or a prediction is not finite.
+    pub fn new(values: Vec<f64>, log: &LoggedDecisions) -> Result<Self, EvaluateError> {
+        let n_actions = log.n_actions();
+        let expected = log.len() * n_actions;
+        if values.len() != expected {
+            let found = values.len();
+            let column = "reward_prediction";
+            return Err(EvaluateError::WrongLength { column, expected, found, unit: "action" });
+        }
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(EvaluateError::InvalidValue {
+                row: at / n_actions,
+                column: format!("reward_prediction[{}]", at % n_actions),
+                expected: "a finite number",
+                found: values[at],
+                advice: "refit the reward model",
+            });
+        }
+        Ok(Self { n_actions, values })
+    }
+
+    /// Fits on all customers but those of one fold, predicts that fold, and so on for every fold.
+    ///
+    /// Customers are dealt to folds in the order of their index, so equal logs give equal folds.
+    /// See [`RewardPredictions::cross_fit_with_folds`] for the model.
+    ///
+    /// # Errors
+    /// As [`RewardPredictions::cross_fit_with_folds`]; also with fewer customers than folds.
+    pub fn cross_fit(
+        log: &LoggedDecisions,
+        settings: &RewardModelSettings,
+    ) -> Result<Self, EvaluateError> {
+        let n_folds = settings.n_folds;
+        at_least("folds", 2, n_folds, "cross-fitting predicts customers it was not fitted on")?;
+        at_least("customers", n_folds, log.n_clusters(), "lower the number of folds")?;
+        let folds: Vec<usize> = log.cluster_ranks().iter().map(|rank| rank % n_folds).collect();
+        Self::cross_fit_with_folds(log, &folds, settings)
+    }
+
+    /// Cross-fits with the fold of each decision given.
+    ///
+    /// Ridge regression of the reward on `z = [1, x, onehot(a), x_k · onehot(a) for the chosen k]`:
+    /// `b = argmin Σ (r − z·b)² + penalty · Σ b_j²` over the decisions outside the fold, with the
+    /// intercept not penalised. Features are not standardised, so the penalty weighs on features of
+    /// small scale more. Gram matrices are accumulated once per fold and added up for each fit.
+    ///
+    /// # Errors
+    /// [`EvaluateError`] for settings out of range, fewer than two folds in use, or normal equations
+    /// that cannot be solved.
+    pub fn cross_fit_with_folds(
+        log: &LoggedDecisions,
+        folds: &[usize],
+        settings: &RewardModelSettings,
+    ) -> Result<Self, EvaluateError> {
+        let design = Design::new(log, settings)?;
+        if folds.len() != log.len() {
+            let (expected, found) = (log.len(), folds.len());
+            let column = "fold";
+            return Err(EvaluateError::WrongLength { column, expected, found, unit: "decision" });
+        }
+        let mut rows_of_fold: Vec<(usize, Vec<usize>)> = Vec::new();
+        let mut order: Vec<usize> = (0..log.len()).collect();
+        order.sort_by_key(|&row| folds[row]);
+        for row in order {
+            match rows_of_fold.last_mut() {
+                Some((fold, rows)) if *fold == folds[row] => rows.push(row),
+                _ => rows_of_fold.push((folds[row], vec![row])),
+            }
+        }
+        at_least("folds", 2, rows_of_fold.len(), "assign decisions to at least two folds")?;
+        let moments: Vec<Moments> =
+            rows_of_fold.par_iter().map(|(_, rows)| design.moments(rows)).collect();
+        let mut values = vec![0.0; log.len() * log.n_actions()];
+        for (held_out, (fold, rows)) in rows_of_fold.iter().enumerate() {
+            let others = moments.iter().enumerate().filter(|(at, _)| *at != held_out);
+            let coefficients = design
+                .fit(others.map(|(_, moments)| moments), settings.ridge_penalty)
+                .ok_or(EvaluateError::Unsolvable { fold: *fold })?;
+            for &row in rows {
+                let predicted = &mut values[row * log.n_actions()..][..log.n_actions()];
+                design.predict(&coefficients, row, predicted);
+            }
+        }
+        Self::new(values, log)
+    }
+
+    /// Predictions at decision `row`, shape `[n_actions]`.
+    #[must_use]
+    pub fn row(&self, row: usize) -> &[f64] {
+        &self.values[row * self.n_actions..][..self.n_actions]
+    }
+
+    /// Number of decisions.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.values.len() / self.n_actions
+    }
+
+    /// Never true: a log has at least two decisions.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+}
+
+/// Sufficient statistics of some decisions: `Σ z zᵀ` (lower triangle) and `Σ z r`.
+struct Moments {
+    gram: Vec<f64>,
+    cross: Vec<f64>,
+}
+
+/// The columns of `z`: intercept, features, actions, then the interactions action by action.
+struct Design<'a> {
+    log: &'a LoggedDecisions,
+    interactions: &'a [usize],
+    /// Feature means. Shifting features changes only the unpenalised intercept, hence no
+    /// prediction, but keeps the Gram matrix well conditioned.
+    centre: Vec<f64>,
+    width: usize,
+}
+
+impl<'a> Design<'a> {
+    fn new(
+        log: &'a LoggedDecisions,
+        settings: &'a RewardModelSettings,
+    ) -> Result<Self, EvaluateError> {
+        let penalty = settings.ridge_penalty;
+        if !(penalty.is_finite() && penalty > 0.0) {
+            return Err(EvaluateError::InvalidSetting {
+                name: "ridge_penalty",
+                expected: "a finite number above 0",
+                found: penalty,
+            });
+        }
+        let n_features = log.n_features();
+        let interactions = &settings.interactions;
+        if let Some(&found) = interactions.iter().find(|&&feature| feature >= n_features) {
+            return Err(EvaluateError::InvalidSetting {
+                name: "interactions",
+                expected: "indices below the number of features",
+                found: found as f64,
+            });
+        }
+        let mut centre = vec![0.0; n_features];
+        for row in 0..log.len() {
+            for (sum, &x) in centre.iter_mut().zip(log.observation(row)) {
+                *sum += f64::from(x);
+            }
+        }
+        centre.iter_mut().for_each(|sum| *sum /= log.len() as f64);
+        let width = 1 + n_features + log.n_actions() * (1 + interactions.len());
+        Ok(Self { log, interactions, centre, width })
+    }
+
+    fn action_column(&self, action: usize) -> usize {
+        1 + self.log.n_features() + action
+    }
+
+    fn interaction_column(&self, action: usize, nth: usize) -> usize {
+        self.action_column(self.log.n_actions()) + action * self.interactions.len() + nth
+    }
+
+    /// The entries of `z` that are not structurally zero, in ascending order of column.
+    fn entries(&self, row: usize, entries: &mut Vec<(usize, f64)>) {
+        let observation = self.log.observation(row);
+        let action = self.log.actions()[row];
+        entries.clear();
+        entries.push((0, 1.0));
+        let centred = observation.iter().zip(&self.centre).map(|(&x, c)| f64::from(x) - c);
+        entries.extend(centred.enumerate().map(|(feature, x)| (1 + feature, x)));
+        entries.push((self.action_column(action), 1.0));
+        for (nth, &feature) in self.interactions.iter().enumerate() {
+            // Not centred: a shift here would move weight onto the penalised action column.
+            entries.push((self.interaction_column(action, nth), f64::from(observation[feature])));
+        }
+    }
+
+    fn moments(&self, rows: &[usize]) -> Moments {
+        let width = self.width;
+        let mut moments = Moments { gram: vec![0.0; width * width], cross: vec![0.0; width] };
+        let mut entries = Vec::with_capacity(width);
+        for &row in rows {
+            self.entries(row, &mut entries);
+            let reward = self.log.rewards()[row];
+            for (at, &(i, zi)) in entries.iter().enumerate() {
+                moments.cross[i] += zi * reward;
+                let gram_row = &mut moments.gram[i * width..][..width];
+                for &(j, zj) in &entries[..=at] {
+                    gram_row[j] += zi * zj;
+                }
+            }
+        }
+        moments
+    }
+
+    fn fit<'m>(
+        &self,
+        parts: impl Iterator<Item = &'m Moments>,
+        ridge_penalty: f64,
+    ) -> Option<Vec<f64>> {
+        let width = self.width;
+        let mut gram = vec![0.0; width * width];
+        let mut cross = vec![0.0; width];
+        for part in parts {
+            gram.iter_mut().zip(&part.gram).for_each(|(sum, x)| *sum += x);
+            cross.iter_mut().zip(&part.cross).for_each(|(sum, x)| *sum += x);
+        }
+        for column in 1..width {
+            gram[column * width + column] += ridge_penalty;
+        }
+        cholesky::solve(gram, cross)
+    }
+
+    fn predict(&self, coefficients: &[f64], row: usize, predicted: &mut [f64]) {
+        let observation = self.log.observation(row);
+        let features = observation.iter().zip(&self.centre).map(|(&x, c)| f64::from(x) - c);
+        let slopes = features.zip(&coefficients[1..]).map(|(x, b)| x * b);
+        let shared = coefficients[0] + slopes.sum::<f64>();
+        for (action, value) in predicted.iter_mut().enumerate() {
+            let own = self.interactions.iter().enumerate().map(|(nth, &feature)| {
+                f64::from(observation[feature]) * coefficients[self.interaction_column(action, nth)]
+            });
+            *value = shared + coefficients[self.action_column(action)] + own.sum::<f64>();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::logged::LoggedTable;
+
+    /// 200 customers with two decisions each; reward = 2 + 3x + a·(1 + x), without noise.
+    fn log(shift: f32) -> LoggedDecisions {
+        let n = 400;
+        let x = |row: usize| (row % 21) as f32 / 10.0 - 1.0;
+        let action = |row: usize| row / 3 % 2;
+        let reward = |row: usize| {
+            let x = f64::from(x(row));
+            2.0 + 3.0 * x + action(row) as f64 * (1.0 + x)
+        };
+        LoggedDecisions::new(LoggedTable {
+            n_features: 1,
+            n_actions: 2,
+            observations: (0..n).map(|row| x(row) + shift).collect(),
+            actions: (0..n).map(action).collect(),
+            propensities: vec![0.5; n],
+            rewards: (0..n).map(reward).collect(),
+            clusters: (0..n as u32).map(|row| row / 2).collect(),
+            masks: None,
+        })
+        .expect("the table is valid")
+    }
+
+    fn worst_error(settings: &RewardModelSettings) -> f64 {
+        let log = log(0.0);
+        let predictions = RewardPredictions::cross_fit(&log, settings).expect("it can be fitted");
+        let error = |row: usize| {
+            let action = log.actions()[row];
+            (predictions.row(row)[action] - log.rewards()[row]).abs()
+        };
+        (0..log.len()).map(error).fold(0.0, f64::max)
+    }
+
+    #[test]
+    fn interactions_recover_a_noiseless_reward_and_their_absence_does_not() {
+        let mut settings = RewardModelSettings { ridge_penalty: 1e-6, ..Default::default() };
+        assert!(worst_error(&settings) > 0.1);
+        settings.interactions = vec![0];
+        assert!(worst_error(&settings) < 1e-6);
+    }
+
+    #[test]
+    fn predictions_do_not_depend_on_the_origin_of_a_feature() {
+        let settings = RewardModelSettings::default();
+        let near = RewardPredictions::cross_fit(&log(0.0), &settings).expect("it can be fitted");
+        let far = RewardPredictions::cross_fit(&log(1024.0), &settings).expect("it can be fitted");
+        // f32 keeps 1e-4 of a feature near 1024, and slopes are about 3.
+        let worst = near.values.iter().zip(&far.values).map(|(a, b)| (a - b).abs());
+        assert!(worst.fold(0.0, f64::max) < 1e-3);
+    }
+
+    #[test]
+    fn the_outcomes_of_a_customer_do_not_reach_its_own_predictions() {
+        let plain = log(0.0);
+        let mut changed = plain.clone();
+        let table = LoggedTable {
+            n_features: 1,
+            n_actions: 2,
+            observations: (0..plain.len()).map(|row| plain.observation(row)[0]).collect(),
+            actions: plain.actions().to_vec(),
+            propensities: plain.propensities().to_vec(),
+            rewards: plain.rewards().iter().enumerate().map(|(i, r)| r + 99.0 * f64::from(i < 2)).collect(),
+            clusters: (0..plain.len() as u32).map(|row| row / 2).collect(),
+            masks: None,
+        };
+        changed.clone_from(&LoggedDecisions::new(table).expect("the table is valid"));
+        let settings = RewardModelSettings::default();
+        let before = RewardPredictions::cross_fit(&plain, &settings).expect("it can be fitted");
+        let after = RewardPredictions::cross_fit(&changed, &settings).expect("it can be fitted");
+        assert_eq!((before.row(0), before.row(1)), (after.row(0), after.row(1)));
+        assert_ne!(before.row(2), after.row(2));
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused() {
+        let log = log(0.0);
+        let refused = |settings| {
+            RewardPredictions::cross_fit(&log, &settings).expect_err("out of range").to_string()
+        };
+        let default = RewardModelSettings::default;
+        assert!(refused(RewardModelSettings { n_folds: 1, ..default() }).contains("2 folds"));
+        assert!(refused(RewardModelSettings { n_folds: 201, ..default() }).contains("customers"));
+        let negative = RewardModelSettings { ridge_penalty: 0.0, ..default() };
+        assert!(refused(negative).contains("ridge_penalty"));
+        let missing = RewardModelSettings { interactions: vec![1], ..default() };
+        assert!(refused(missing).contains("interactions"));
+    }
+}

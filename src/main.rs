@@ -1,0 +1,3 @@
+//! The promopt command.
+
+fn main() {}
