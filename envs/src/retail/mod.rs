@@ -4,11 +4,17 @@
 //! scorer and server all feed week records into a [`CustomerHistory`] and encode that.
 
 pub mod catalogue;
+pub mod demand;
 pub mod guardrails;
 pub mod history;
 pub mod observation;
+pub mod promotion;
 
 pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
+pub use demand::{CategoryModel, DemandModel, VisitModel, WeekExpectation};
 pub use guardrails::{Guardrails, MaskRule};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
 pub use observation::{Feature, ObservationContext, ObservationSchema, ObservationView};
+pub use promotion::{
+    PromotionConfig, PromotionEnv, PromotionWorld, Scenario, StartState, WeekLedger,
+};
