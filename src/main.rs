@@ -1,3 +1,7 @@
 //! The promopt command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    promopt::cli::main()
+}

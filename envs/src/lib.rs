@@ -11,6 +11,7 @@ pub mod retail;
 pub mod seed;
 pub mod space;
 pub mod vector;
+pub mod worlds;
 
 pub use check::{Violation, check_env};
 pub use env::{Env, EnvSpec, Step};

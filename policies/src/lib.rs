@@ -2,12 +2,31 @@
 //!
 //! Nothing here trains, and no tensor library is linked: a serving system can embed this crate alone.
 
+pub mod baseline;
+pub mod bundle;
 pub mod distribution;
+pub mod greedy;
 pub mod linear;
+pub mod menu;
 pub mod mlp;
 pub mod policy;
+pub mod portable;
+pub mod replica;
+pub mod score;
 
+pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
+pub use bundle::{
+    Bundle, BundleError, BundleParts, Manifest, golden_rows, load_bundle, write_bundle,
+};
 pub use distribution::ActionDistribution;
+pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};
+pub use menu::OfferMenu;
 pub use mlp::{Dense, QHead, QNetwork, QPolicy, ShapeError};
 pub use policy::{Decision, Policy};
+pub use portable::{PortableError, PortablePolicy};
+pub use replica::{LoggingReplica, ReplicaError};
+pub use score::{Reason, ScoreError, Scored, Scorer};
+
+#[cfg(test)]
+mod fixture;

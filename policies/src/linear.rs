@@ -1,7 +1,7 @@
 //! Linear scores per action in plain numbers: what a linear bandit leaves behind when it stops learning.
 
 use crate::distribution::ActionDistribution;
-use crate::mlp::{ShapeError, check_normalisation, normalise, same_length};
+use crate::mlp::{ShapeError, check_normalisation, normalised, same_length};
 use crate::policy::Policy;
 use promopt_envs::ActionMask;
 use serde::{Deserialize, Serialize};
@@ -49,8 +49,7 @@ impl LinearScores {
     /// The normalised features with the intercept's 1 last, shape `[n_features + 1]`.
     #[must_use]
     pub fn features(&self, observation: &[f32]) -> Vec<f64> {
-        normalise(observation, &self.mean, &self.scale)
-            .into_iter()
+        normalised(observation, &self.mean, &self.scale)
             .map(f64::from)
             .chain(std::iter::once(1.0))
             .collect()

@@ -137,7 +137,7 @@ impl QNetwork {
     /// One score per action for a raw observation, shape `[n_actions]`; masked actions included.
     #[must_use]
     pub fn scores(&self, observation: &[f32]) -> Vec<f32> {
-        let mut x = normalise(observation, &self.mean, &self.scale);
+        let mut x: Vec<f32> = normalised(observation, &self.mean, &self.scale).collect();
         for layer in &self.hidden {
             x = layer.forward(&x);
             x.iter_mut().for_each(|value| *value = value.max(0.0));
@@ -188,14 +188,18 @@ impl Policy for QPolicy {
     }
 }
 
-/// `clip((observation − mean) / scale, ±CLIP)`, shape `[n_features]`.
-pub(crate) fn normalise(observation: &[f32], mean: &[f32], scale: &[f32]) -> Vec<f32> {
+/// `clip((observation − mean) / scale, ±CLIP)`, feature by feature. Learners use it too, so that a
+/// trained and an exported network see the same numbers.
+pub fn normalised<'a>(
+    observation: &'a [f32],
+    mean: &'a [f32],
+    scale: &'a [f32],
+) -> impl Iterator<Item = f32> + 'a {
     debug_assert_eq!(observation.len(), mean.len());
     observation
         .iter()
         .zip(mean.iter().zip(scale))
         .map(|(x, (mean, scale))| ((x - mean) / scale).clamp(-CLIP, CLIP))
-        .collect()
 }
 
 /// Checks the lengths and the range of normalisation constants.

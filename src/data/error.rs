@@ -53,11 +53,11 @@ pub enum DataError {
         /// Name looked for.
         column: String,
         /// What it would have been used as.
-        canonical: String,
+        canonical: &'static str,
         /// The columns of the file.
         found: String,
         /// Empty, or `; did you mean ...?`.
-        hint: String,
+        hint: Box<str>,
     },
     /// A value, or a whole Parquet column, has the wrong type.
     #[error(
@@ -134,8 +134,8 @@ pub enum DataError {
     },
     /// A CSV file is not in UTF-8.
     #[error(
-        "expected UTF-8 text, found other bytes in {} row {row}; convert the file of [data.{table}], \
-         for example with `iconv -f latin1 -t utf8`", file.display()
+        "expected UTF-8 text, found other bytes in {} row {row}; convert the file of \
+         [data.{table}], for example with `iconv -f latin1 -t utf8`", file.display()
     )]
     NotUtf8 {
         /// Table of the config.
@@ -186,7 +186,9 @@ pub enum DataError {
         found: usize,
     },
     /// A saved history cannot be written or read back.
-    #[error("cannot use the saved history {}: {reason}; run `promopt ingest` again", path.display())]
+    #[error(
+        "cannot use the saved history {}: {reason}; run `promopt ingest` again", path.display()
+    )]
     Store {
         /// The file or folder.
         path: PathBuf,

@@ -215,7 +215,7 @@ pub fn hash_customer(salt: &str, id: &str) -> String {
     name
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

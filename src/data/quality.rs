@@ -92,7 +92,33 @@ pub struct ExposureCounts {
     pub unknown_offer: u64,
 }
 
+impl MarginSource {
+    /// Sums of money as shares of a total.
+    pub(super) fn shares_of(self, total: f64) -> Self {
+        let share = |part: f64| (part / total * 1e6).round() / 1e6;
+        Self {
+            unit_cost: share(self.unit_cost),
+            margin_rate: share(self.margin_rate),
+            department: share(self.department),
+            default: share(self.default),
+        }
+    }
+}
+
 impl QualityReport {
+    /// Rounds money to a hundredth of a cent: enough to reconcile to the cent, and few enough
+    /// digits to come back from JSON as the same number.
+    pub(super) fn round(&mut self) {
+        let mut sums = vec![
+            &mut self.sales_in,
+            &mut self.sales_kept,
+            &mut self.unknown_products.sales_value,
+            &mut self.uncategorised.sales_value,
+        ];
+        sums.extend(self.rules.iter_mut().map(|rule| &mut rule.sales_value));
+        sums.into_iter().for_each(|sum| *sum = (*sum * 1e4).round() / 1e4);
+    }
+
     /// Whether rows and sales value add up, sales to the cent.
     pub fn reconciles(&self) -> bool {
         let rows: u64 = self.rules.iter().map(|rule| rule.rows).sum();

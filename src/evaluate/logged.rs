@@ -237,7 +237,9 @@ mod tests {
         assert!(message(|t| t.propensities[2] = 1.5).contains("found 1.5 in row 2"));
         assert!(message(|t| t.propensities[0] = f64::NAN).contains("found NaN in row 0"));
         assert!(message(|t| t.rewards[2] = f64::NAN).contains("row 2 column `reward`"));
-        assert!(message(|t| t.observations[3] = f32::NAN).contains("row 1 column `observation[1]`"));
+        assert!(
+            message(|t| t.observations[3] = f32::NAN).contains("row 1 column `observation[1]`")
+        );
         assert!(message(|t| t.actions[0] = 3).contains("below 3, found 3 in row 0"));
         assert!(message(|t| t.actions[1] = 0).contains("masked action 0 in row 1"));
     }

@@ -1,4 +1,4 @@
-//! Judge policies before anything goes live: off-policy on logs, paired in simulation, then the gate.
+//! Judge policies before they go live: off-policy on logs, paired in simulation, then the gate.
 //!
 //! Three questions, three rooms. *What do the logged decisions say about another policy?*
 //! [`LoggedDecisions`] is validated once, the estimators ([`ips`], [`direct`], [`doubly_robust`])
@@ -22,6 +22,7 @@ pub mod off_policy;
 pub mod overlap;
 pub mod paired;
 pub mod reward_model;
+pub mod rollout;
 pub mod target;
 
 #[cfg(test)]
@@ -37,7 +38,7 @@ pub use estimator::{Estimator, OpeInput};
 pub use gate::{Approval, GateDecision, GateQuestion};
 pub use interval::{DEFAULT_LEVEL, Interval};
 pub use ips::{InversePropensity, SelfNormalised};
-pub use leaderboard::Leaderboard;
+pub use leaderboard::{Leaderboard, Roles};
 pub use logged::{LoggedDecisions, LoggedTable};
 pub use off_policy::{EstimateRow, OpeReport, judge_logged};
 pub use overlap::{OverlapDiagnostics, OverlapVerdict};

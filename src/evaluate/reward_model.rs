@@ -83,8 +83,8 @@ impl RewardPredictions {
     /// small scale more. Gram matrices are accumulated once per fold and added up for each fit.
     ///
     /// # Errors
-    /// [`EvaluateError`] for settings out of range, fewer than two folds in use, or normal equations
-    /// that cannot be solved.
+    /// [`EvaluateError`] for settings out of range, fewer than two folds in use, or normal
+    /// equations that cannot be solved.
     pub fn cross_fit_with_folds(
         log: &LoggedDecisions,
         folds: &[usize],
@@ -268,14 +268,15 @@ mod tests {
     use super::*;
     use crate::evaluate::logged::LoggedTable;
 
-    /// 200 customers with two decisions each; reward = 2 + 3x + a·(1 + x), without noise.
-    fn log(shift: f32) -> LoggedDecisions {
+    /// 200 customers with two decisions each; reward = 2 + 3x + a·(1 + x), without noise, but with
+    /// `bonus` for the first customer. Observed is `x + shift`.
+    fn log(shift: f32, bonus: f64) -> LoggedDecisions {
         let n = 400;
         let x = |row: usize| (row % 21) as f32 / 10.0 - 1.0;
         let action = |row: usize| row / 3 % 2;
         let reward = |row: usize| {
             let x = f64::from(x(row));
-            2.0 + 3.0 * x + action(row) as f64 * (1.0 + x)
+            2.0 + 3.0 * x + action(row) as f64 * (1.0 + x) + if row < 2 { bonus } else { 0.0 }
         };
         LoggedDecisions::new(LoggedTable {
             n_features: 1,
@@ -291,7 +292,7 @@ mod tests {
     }
 
     fn worst_error(settings: &RewardModelSettings) -> f64 {
-        let log = log(0.0);
+        let log = log(0.0, 0.0);
         let predictions = RewardPredictions::cross_fit(&log, settings).expect("it can be fitted");
         let error = |row: usize| {
             let action = log.actions()[row];
@@ -311,8 +312,10 @@ mod tests {
     #[test]
     fn predictions_do_not_depend_on_the_origin_of_a_feature() {
         let settings = RewardModelSettings::default();
-        let near = RewardPredictions::cross_fit(&log(0.0), &settings).expect("it can be fitted");
-        let far = RewardPredictions::cross_fit(&log(1024.0), &settings).expect("it can be fitted");
+        let near =
+            RewardPredictions::cross_fit(&log(0.0, 0.0), &settings).expect("it can be fitted");
+        let far =
+            RewardPredictions::cross_fit(&log(1024.0, 0.0), &settings).expect("it can be fitted");
         // f32 keeps 1e-4 of a feature near 1024, and slopes are about 3.
         let worst = near.values.iter().zip(&far.values).map(|(a, b)| (a - b).abs());
         assert!(worst.fold(0.0, f64::max) < 1e-3);
@@ -320,29 +323,17 @@ mod tests {
 
     #[test]
     fn the_outcomes_of_a_customer_do_not_reach_its_own_predictions() {
-        let plain = log(0.0);
-        let mut changed = plain.clone();
-        let table = LoggedTable {
-            n_features: 1,
-            n_actions: 2,
-            observations: (0..plain.len()).map(|row| plain.observation(row)[0]).collect(),
-            actions: plain.actions().to_vec(),
-            propensities: plain.propensities().to_vec(),
-            rewards: plain.rewards().iter().enumerate().map(|(i, r)| r + 99.0 * f64::from(i < 2)).collect(),
-            clusters: (0..plain.len() as u32).map(|row| row / 2).collect(),
-            masks: None,
-        };
-        changed.clone_from(&LoggedDecisions::new(table).expect("the table is valid"));
         let settings = RewardModelSettings::default();
-        let before = RewardPredictions::cross_fit(&plain, &settings).expect("it can be fitted");
-        let after = RewardPredictions::cross_fit(&changed, &settings).expect("it can be fitted");
+        let fit = |bonus| RewardPredictions::cross_fit(&log(0.0, bonus), &settings);
+        let before = fit(0.0).expect("it can be fitted");
+        let after = fit(99.0).expect("it can be fitted");
         assert_eq!((before.row(0), before.row(1)), (after.row(0), after.row(1)));
         assert_ne!(before.row(2), after.row(2));
     }
 
     #[test]
     fn settings_out_of_range_are_refused() {
-        let log = log(0.0);
+        let log = log(0.0, 0.0);
         let refused = |settings| {
             RewardPredictions::cross_fit(&log, &settings).expect_err("out of range").to_string()
         };

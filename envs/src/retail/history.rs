@@ -219,6 +219,15 @@ impl CustomerHistory {
         self.contact_bits = (self.contact_bits << 1) | u32::from(contacted);
     }
 
+    /// The same customer with categories in another order: category `i` of the result is category
+    /// `order[i]` of this history, or one never bought for `None`.
+    #[must_use]
+    pub fn reordered(&self, order: &[Option<usize>]) -> Self {
+        let never = Self::new(1).habits[0];
+        let habits = order.iter().map(|o| o.map_or(never, |i| self.habits[i])).collect();
+        Self { habits, ..self.clone() }
+    }
+
     /// Number of categories.
     #[must_use]
     pub fn n_categories(&self) -> usize {

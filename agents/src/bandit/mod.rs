@@ -1,0 +1,10 @@
+//! Linear bandits: each action has its own linear model, and doubt drives exploration.
+
+mod config;
+mod lin_ucb;
+mod model;
+mod thompson;
+
+pub use config::{LinUcbConfig, ThompsonConfig};
+pub use lin_ucb::LinUcb;
+pub use thompson::{Thompson, argmax_probabilities};

@@ -1,0 +1,131 @@
+//! Commands and flags.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Learn, judge and export promotion policies for retail.
+#[derive(Debug, Parser)]
+#[command(name = "promopt", version, about, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) shared: Shared,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Shared {
+    /// Run folder [default: runs/<name of the config>]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) run: Option<PathBuf>,
+    /// Config file; without it the built-in synthetic retailer is used
+    #[arg(short, long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Folder of the data files, instead of `data.dir` of the config
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Seed of every random stream, instead of the config's
+    #[arg(long, global = true, value_name = "N")]
+    pub(super) seed: Option<u64>,
+    /// Threads [default: one per core]; results do not depend on it
+    #[arg(long, global = true, value_name = "N")]
+    pub(super) threads: Option<usize>,
+    /// Print the closing summary as JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Print nothing but errors and results
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+    /// Print every step
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// The whole job: history → personas → fit → train → evaluate → A/B → export → report
+    Run(Release),
+    /// Read and clean the history
+    Ingest(Ingest),
+    /// Group the customers into personas
+    Personas,
+    /// Fit how they respond
+    Fit,
+    /// Train the agents in the fitted world
+    Train,
+    /// Leaderboard and off-policy evaluation
+    Evaluate,
+    /// Simulated experiments
+    #[command(subcommand)]
+    Abtest(AbtestCommand),
+    /// Write the policy bundle
+    Export(Release),
+    /// Decide for every customer of a history with an exported policy
+    Score(Score),
+    /// Write the report
+    Report,
+    /// Write a commented config to start from
+    Init(Init),
+    /// Check a config and the headers of its files without running
+    Check,
+    /// Repeat the job on several generated retailers whose truth is known
+    Worlds(Worlds),
+}
+
+/// Experiments.
+#[derive(Debug, Subcommand)]
+pub(super) enum AbtestCommand {
+    /// Control, current and policy in fitted worlds, same customers and luck; ends in the gate
+    Simulate,
+}
+
+/// Flags of commands that write a bundle.
+#[derive(Debug, Args)]
+pub(super) struct Release {
+    /// Exit with code 5 unless the gate approves the policy
+    #[arg(long)]
+    pub(super) require_approval: bool,
+}
+
+/// Flags of `ingest`.
+#[derive(Debug, Args)]
+pub(super) struct Ingest {
+    /// Also write every rejected row with its file, row number and rule
+    #[arg(long, value_name = "FILE")]
+    pub(super) bad_rows: Option<PathBuf>,
+}
+
+/// Flags of `score`.
+#[derive(Debug, Args)]
+pub(super) struct Score {
+    /// The exported policy
+    #[arg(long, value_name = "DIR")]
+    pub(super) policy: PathBuf,
+    /// Folder with the history's tables, read with the config's mapping (canonical names without one)
+    #[arg(long, value_name = "DIR")]
+    pub(super) history: PathBuf,
+    /// Decide as of this day: only earlier rows are read
+    #[arg(long, value_name = "DATE")]
+    pub(super) as_of: String,
+    /// Where to write `customer_id, offer_id, propensity, expected_margin, reason`
+    #[arg(long, value_name = "FILE", default_value = "actions.csv")]
+    pub(super) out: PathBuf,
+}
+
+/// Flags of `init`.
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// Where to write
+    #[arg(default_value = "promopt.toml")]
+    pub(super) file: PathBuf,
+}
+
+/// Flags of `worlds`.
+#[derive(Debug, Args)]
+pub(super) struct Worlds {
+    /// Number of retailers
+    #[arg(long, default_value_t = 5)]
+    pub(super) n: u64,
+}

@@ -1,0 +1,58 @@
+//! The command line: the only room that prints, reads flags and the clock, or picks exit codes.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
+
+mod exit;
+mod flags;
+mod progress;
+mod stages;
+mod table;
+mod tools;
+mod worlds;
+
+use clap::Parser;
+use exit::Failure;
+use flags::{AbtestCommand, Cli, Command};
+use std::process::ExitCode;
+
+/// Parses the command line, runs the command and reports how it went.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match set_threads(cli.shared.threads).and_then(|()| dispatch(&cli)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.code().into()
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<(), Failure> {
+    use crate::run::Stage;
+    let shared = &cli.shared;
+    match &cli.command {
+        Command::Run(args) => stages::run(shared, args.require_approval),
+        Command::Ingest(args) => stages::ingest(shared, args.bad_rows.as_deref()),
+        Command::Personas => stages::until(shared, Stage::Personas),
+        Command::Fit => stages::until(shared, Stage::Fit),
+        Command::Train => stages::until(shared, Stage::Train),
+        Command::Evaluate => stages::until(shared, Stage::Evaluate),
+        Command::Abtest(AbtestCommand::Simulate) => stages::until(shared, Stage::AbTest),
+        Command::Export(args) => stages::export(shared, args.require_approval),
+        Command::Report => stages::until(shared, Stage::Report),
+        Command::Score(args) => tools::score(shared, args),
+        Command::Init(args) => tools::init(args),
+        Command::Check => tools::check(shared),
+        Command::Worlds(args) => worlds::worlds(shared, args),
+    }
+}
+
+/// Fixes the size of the thread pool before anything starts it. Results do not depend on it.
+fn set_threads(threads: Option<usize>) -> Result<(), Failure> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let n = threads.unwrap_or(cores).max(1);
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(n)
+        .build_global()
+        .map_err(|e| Failure::other(&format!("cannot start {n} threads: {e}")))
+}

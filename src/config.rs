@@ -1,0 +1,208 @@
+//! The config of a run: what a team writes in TOML, with every default in one place.
+
+use crate::data::DataConfig;
+use crate::demand::FitConfig;
+use crate::features::PersonaConfig;
+use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
+use promopt_envs::retail::{Guardrails, PromotionConfig};
+use promopt_envs::worlds::RetailerConfig;
+use serde::{Deserialize, Serialize};
+
+/// Everything that decides what a run computes. Unknown keys are errors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Name of the run; its folder is `runs/<name>` unless `--run` says otherwise.
+    pub name: String,
+    /// The one seed from which every random stream grows.
+    pub seed: u64,
+    /// Put before amounts of money.
+    pub currency: String,
+    /// The team's files; without them the built-in synthetic retailer is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataConfig>,
+    /// The synthetic retailer; only read without `[data]`.
+    pub world: RetailerConfig,
+    /// Personas.
+    pub personas: PersonaConfig,
+    /// The fit.
+    pub fit: FitConfig,
+    /// Offers when the history has none that could be actions.
+    pub offers: OffersConfig,
+    /// Limits that no policy may break.
+    pub guardrails: Guardrails,
+    /// Episodes.
+    pub environment: PromotionConfig,
+    /// Learning.
+    pub train: TrainSettings,
+    /// Judging.
+    pub judge: JudgeConfig,
+}
+
+/// The offer grid used when the history has no offers with category and depth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OffersConfig {
+    /// Fractions off the price.
+    pub depths: Vec<f64>,
+    /// Cost of one contact, money.
+    pub contact_cost: f64,
+}
+
+/// Which agents learn, and for how long.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSettings {
+    /// Agents by name: `dqn`, `lin_ucb`, `thompson`.
+    pub agents: Vec<String>,
+    /// Customers that are played side by side.
+    pub lanes: usize,
+    /// Customer-weeks that the DQN plays.
+    pub dqn_steps: u64,
+    /// Customer-weeks between two updates of the DQN.
+    pub dqn_update_every: u64,
+    /// Customer-weeks that each bandit plays.
+    pub bandit_steps: u64,
+    /// The deep Q-network.
+    pub dqn: DqnConfig,
+    /// LinUCB.
+    pub lin_ucb: LinUcbConfig,
+    /// Linear Thompson sampling.
+    pub thompson: ThompsonConfig,
+}
+
+/// How policies are judged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JudgeConfig {
+    /// Customers on the leaderboard, drawn evenly from all that are still around.
+    pub leaderboard_customers: usize,
+    /// Customers of the simulated A/B test.
+    pub abtest_customers: usize,
+    /// Weeks played in the true world of the synthetic retailer.
+    pub truth_weeks: u32,
+    /// Confidence level of every interval.
+    pub level: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            name: "synthetic".to_owned(),
+            seed: 7,
+            currency: "$".to_owned(),
+            data: None,
+            world: RetailerConfig::default(),
+            personas: PersonaConfig::default(),
+            fit: FitConfig::default(),
+            offers: OffersConfig::default(),
+            guardrails: Guardrails::default(),
+            environment: PromotionConfig::default(),
+            train: TrainSettings::default(),
+            judge: JudgeConfig::default(),
+        }
+    }
+}
+
+impl Default for OffersConfig {
+    fn default() -> Self {
+        Self { depths: vec![0.1, 0.2, 0.3], contact_cost: 0.05 }
+    }
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            agents: ["dqn", "lin_ucb", "thompson"].map(str::to_owned).to_vec(),
+            lanes: 64,
+            dqn_steps: 200_000,
+            dqn_update_every: 8,
+            bandit_steps: 60_000,
+            dqn: DqnConfig::default(),
+            lin_ucb: LinUcbConfig::default(),
+            thompson: ThompsonConfig::default(),
+        }
+    }
+}
+
+impl Default for JudgeConfig {
+    fn default() -> Self {
+        Self {
+            leaderboard_customers: 400,
+            abtest_customers: 1500,
+            truth_weeks: 26,
+            level: 0.95,
+        }
+    }
+}
+
+impl Config {
+    /// Reads a config.
+    ///
+    /// # Errors
+    /// A message that names the line, the key and what was expected.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        let config: Self = toml::from_str(text).map_err(|e| e.to_string())?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks what the types do not.
+    ///
+    /// # Errors
+    /// A message that names the key, what was expected and what was found.
+    pub fn validate(&self) -> Result<(), String> {
+        let require = |ok: bool, key: &str, expected: &str, got: String| {
+            if ok { Ok(()) } else { Err(format!("expected {expected} for `{key}`, got {got}")) }
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let named = !self.name.is_empty()
+            && !self.name.starts_with('.')
+            && self.name.chars().all(plain);
+        require(named, "name", "letters, digits, `-`, `_` and `.`", format!("`{}`", self.name))?;
+        // TOML integers end at i64::MAX, and the seed is written back into run.json.
+        let seed_fits = i64::try_from(self.seed).is_ok();
+        require(seed_fits, "seed", "a number below 2^63", self.seed.to_string())?;
+        for agent in &self.train.agents {
+            let known = ["dqn", "lin_ucb", "thompson"].contains(&agent.as_str());
+            require(known, "train.agents", "`dqn`, `lin_ucb` or `thompson`", format!("`{agent}`"))?;
+        }
+        require(self.train.lanes > 0, "train.lanes", "at least 1", "0".to_owned())?;
+        let at_least = |n: usize, key: &str| require(n >= 10, key, "at least 10", n.to_string());
+        at_least(self.judge.leaderboard_customers, "judge.leaderboard_customers")?;
+        at_least(self.judge.abtest_customers, "judge.abtest_customers")?;
+        let level = self.judge.level;
+        let fits = level > 0.5 && level < 1.0;
+        require(fits, "judge.level", "a level between 0.5 and 1", level.to_string())?;
+        let fit = &self.fit;
+        require(fit.holdout_weeks >= 2, "fit.holdout_weeks", "at least 2", fit.holdout_weeks.to_string())?;
+        require(fit.train_draws >= 1, "fit.train_draws", "at least 1", fit.train_draws.to_string())?;
+        require(fit.judge_draws >= 2, "fit.judge_draws", "at least 2", fit.judge_draws.to_string())?;
+        require(self.environment.horizon > 0, "environment.horizon", "at least 1", "0".to_owned())?;
+        let prices = &self.environment.budget_prices;
+        let fits = !prices.is_empty() && prices.iter().all(|p| p.is_finite() && *p >= 0.0);
+        require(fits, "environment.budget_prices", "one or more prices ≥ 0", format!("{prices:?}"))?;
+        if let Some(data) = &self.data {
+            data.validate().map_err(|e| e.to_string())?;
+        } else {
+            self.world.validate().map_err(|e| e.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_typo_is_named_with_its_line() {
+        let error = Config::from_toml("name = \"x\"\n[train]\nlane = 3\n").expect_err("a typo");
+        assert!(error.contains("line 3") && error.contains("`lane`") && error.contains("`lanes`"));
+    }
+
+    #[test]
+    fn an_empty_config_is_the_synthetic_retailer() {
+        assert_eq!(Config::from_toml("").expect("valid"), Config::default());
+    }
+}

@@ -1,0 +1,139 @@
+//! Response curves by persona and own-price elasticities by category, with posterior intervals.
+
+use super::design::Encoder;
+use super::fit::{FittedDemand, OfferEvidence};
+use super::world::{Ground, year_phase};
+use promopt_envs::retail::{CustomerHistory, DemandModel, Mechanic, Offer, ObservationSchema};
+use serde::{Deserialize, Serialize};
+
+/// Depths at which curves are drawn.
+const DEPTHS: [f64; 7] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3];
+/// Customers over which responses are averaged, per persona.
+const CUSTOMERS_MAX: usize = 200;
+/// Price cut at which elasticities are taken.
+const ELASTICITY_CUT: f64 = 0.1;
+
+/// Weekly purchase probability of one persona in one category by offer depth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseCurve {
+    /// Category index.
+    pub category: usize,
+    /// Persona index.
+    pub persona: usize,
+    /// `(depth, mean, lowest draw, highest draw)`.
+    pub points: Vec<[f64; 4]>,
+}
+
+/// Own-price elasticity of a category: `ln(units at a 10 % shelf cut / units) / ln 0.9`, averaged
+/// over customers; within the week, visits included.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CategoryElasticity {
+    /// Category index.
+    pub category: usize,
+    /// At the posterior mode.
+    pub estimate: f64,
+    /// Lowest over the posterior draws.
+    pub lower: f64,
+    /// Highest over the posterior draws.
+    pub upper: f64,
+}
+
+/// What the report shows of the fitted response.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResponseSummary {
+    /// Curves by category, then persona; personas without customers are left out.
+    pub curves: Vec<ResponseCurve>,
+    /// By category, `other` left out.
+    pub elasticities: Vec<CategoryElasticity>,
+    /// Where the response to offers comes from.
+    pub offer_evidence: OfferEvidence,
+}
+
+/// Averages the model over customers as they stand at the end of the history.
+#[must_use]
+pub fn summarise(
+    ground: &Ground<'_>,
+    fitted: &FittedDemand,
+    summaries: &[CustomerHistory],
+    who: &[usize],
+) -> ResponseSummary {
+    let schema = &ground.schema;
+    let assign = |h: &CustomerHistory| ground.personas.assign(h);
+    let phase = year_phase(ground.history.first_week);
+    let encoder = Encoder { schema, persona_of: &assign, phase };
+    let mut by_persona: Vec<Vec<Vec<f32>>> = vec![Vec::new(); schema.n_personas];
+    for &i in who {
+        let persona = assign(&summaries[i]);
+        if by_persona[persona].len() < CUSTOMERS_MAX {
+            let mut observation = vec![0.0; schema.n_features()];
+            encoder.encode(&summaries[i], ground.history.n_weeks, &mut observation);
+            by_persona[persona].push(observation);
+        }
+    }
+    let targetable = schema.n_categories() - 1;
+    let mut curves = Vec::new();
+    for category in 0..targetable {
+        for (persona, observations) in by_persona.iter().enumerate() {
+            if !observations.is_empty() {
+                let points = DEPTHS
+                    .map(|depth| point(schema, fitted, observations, category, depth))
+                    .to_vec();
+                curves.push(ResponseCurve { category, persona, points });
+            }
+        }
+    }
+    let everybody: Vec<&Vec<f32>> = by_persona.iter().flatten().collect();
+    let elasticities = (0..targetable)
+        .map(|category| {
+            let of = |m: &DemandModel| elasticity(schema, m, &everybody, category);
+            let draws: Vec<f64> = fitted.judge.iter().chain(&fitted.train).map(of).collect();
+            let estimate = of(&fitted.mean);
+            CategoryElasticity {
+                category,
+                estimate,
+                lower: draws.iter().copied().fold(estimate, f64::min),
+                upper: draws.iter().copied().fold(estimate, f64::max),
+            }
+        })
+        .collect();
+    ResponseSummary { curves, elasticities, offer_evidence: fitted.offer_evidence }
+}
+
+fn point(
+    schema: &ObservationSchema,
+    fitted: &FittedDemand,
+    observations: &[Vec<f32>],
+    category: usize,
+    depth: f64,
+) -> [f64; 4] {
+    let offer = if depth > 0.0 {
+        let (id, mechanic) = (String::new(), Mechanic::Percent);
+        Offer { id, mechanic, category: Some(category), depth, contact_cost: 0.0 }
+    } else {
+        Offer::none()
+    };
+    let mean_of = |model: &DemandModel| {
+        let shelf = model.categories[category].shelf_mean;
+        let one = |o: &Vec<f32>| model.response_at(&schema.read(o), category, shelf, &offer).0;
+        observations.iter().map(one).sum::<f64>() / observations.len() as f64
+    };
+    let mean = mean_of(&fitted.mean);
+    let draws: Vec<f64> = fitted.judge.iter().map(mean_of).collect();
+    let lower = draws.iter().copied().fold(mean, f64::min);
+    [depth, mean, lower, draws.iter().copied().fold(mean, f64::max)]
+}
+
+fn elasticity(
+    schema: &ObservationSchema,
+    model: &DemandModel,
+    observations: &[&Vec<f32>],
+    category: usize,
+) -> f64 {
+    let none = Offer::none();
+    let units = |shelf: f64| -> f64 {
+        let one = |o: &&Vec<f32>| model.response_at(&schema.read(o), category, shelf, &none).1;
+        observations.iter().map(one).sum::<f64>()
+    };
+    let (regular, cut) = (units(0.0), units(ELASTICITY_CUT));
+    if regular > 0.0 { (cut / regular).ln() / (1.0 - ELASTICITY_CUT).ln() } else { 0.0 }
+}

@@ -1,0 +1,139 @@
+//! Regression rows from the replayed log: one visit row per customer-week, and incidence and
+//! quantity rows per category and visit.
+
+use super::glm::Design;
+use super::replay::{Replay, WeekView};
+use crate::data::History;
+use promopt_envs::retail::demand::{
+    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
+    incidence_offer, incidence_shelf, incidence_state, quantity_features, visit_offer, visit_state,
+};
+use promopt_envs::retail::history::RECENCY_MAX;
+use promopt_envs::retail::{
+    CustomerHistory, ObservationContext, ObservationSchema, ObservationView, OfferCatalogue,
+};
+use std::ops::Range;
+
+/// Shared columns of the visit model; persona columns follow.
+pub(super) const VISIT_SHARED: usize = VISIT_STATE + VISIT_OFFER;
+/// Shared columns of the incidence model; persona columns follow.
+pub(super) const INCIDENCE_SHARED: usize = INCIDENCE_STATE + INCIDENCE_SHELF + INCIDENCE_OFFER;
+/// Units beyond which a week's purchase is cut for the quantity model.
+const UNITS_MAX: f64 = 25.0;
+
+/// What turns a replayed week into an observation.
+pub(crate) struct Encoder<'a> {
+    pub(crate) schema: &'a ObservationSchema,
+    pub(crate) persona_of: &'a (dyn Fn(&CustomerHistory) -> usize + Sync),
+    /// Phase of the year of week 0.
+    pub(crate) phase: f64,
+}
+
+impl Encoder<'_> {
+    pub(crate) fn encode(&self, history: &CustomerHistory, week: u32, out: &mut [f32]) {
+        let at = ObservationContext {
+            persona: (self.persona_of)(history),
+            year_phase: self.phase + f64::from(week) * 7.0 / 365.25,
+            budget_price: 0.0,
+        };
+        self.schema.encode(history, &at, out);
+    }
+}
+
+/// Rows of every part of the model.
+pub(super) struct Rows {
+    pub(super) visit: Design,
+    pub(super) incidence: Vec<Design>,
+    pub(super) quantity: Vec<Design>,
+}
+
+impl Rows {
+    pub(super) fn new(n_personas: usize, n_categories: usize) -> Self {
+        let many = |p: usize| vec![Design::new(p); n_categories];
+        Self {
+            visit: Design::new(VISIT_SHARED + 2 * n_personas),
+            incidence: many(INCIDENCE_SHARED + 3 * n_personas),
+            quantity: many(QUANTITY + n_personas),
+        }
+    }
+
+    /// Rows of the weeks in a range. Weeks of customers silent for so long that their recency has
+    /// saturated say nothing about response and are left out.
+    pub(super) fn collect(
+        history: &History,
+        replay: &Replay<'_>,
+        catalogue: &OfferCatalogue,
+        encoder: &Encoder<'_>,
+        weeks: Range<u32>,
+    ) -> Self {
+        let schema = encoder.schema;
+        let mut rows = Self::new(schema.n_personas, schema.n_categories());
+        let mut observation = vec![0.0; schema.n_features()];
+        for customer in 0..history.customers.len() as u32 {
+            replay.walk(customer, weeks.end, |week| {
+                let known = week.history.tenure_weeks() > 0;
+                if week.week < weeks.start || !known || week.history.recency_weeks() >= RECENCY_MAX
+                {
+                    return;
+                }
+                encoder.encode(week.history, week.week, &mut observation);
+                let row = week.week as usize * schema.n_categories();
+                let shelf = &history.shelf_depth[row..row + schema.n_categories()];
+                rows.push(&schema.read(&observation), shelf, catalogue, week);
+            });
+        }
+        rows
+    }
+
+    fn push(
+        &mut self,
+        view: &ObservationView<'_>,
+        shelf: &[f64],
+        catalogue: &OfferCatalogue,
+        week: &WeekView<'_>,
+    ) {
+        let offer = catalogue.offer(week.logged.map_or(0, |l| l.action));
+        let persona = view.persona();
+        let n_personas = (self.visit.p - VISIT_SHARED) / 2;
+        let one_hot =
+            |value: f64| (0..n_personas).map(move |k| if k == persona { value } else { 0.0 });
+        let shelf_mean = shelf.iter().sum::<f64>() / shelf.len() as f64;
+        let response =
+            offer.category.map_or([0.0; VISIT_OFFER], |c| visit_offer(view, c, offer.depth));
+        let shared = visit_state(view, shelf_mean).into_iter().chain(response);
+        let row = shared.chain(one_hot(1.0)).chain(one_hot(offer.depth));
+        let visited = week.record.visited();
+        self.visit.push(row, f64::from(u8::from(visited)));
+        if !visited {
+            return;
+        }
+        for (category, bought) in week.record.categories.iter().enumerate() {
+            let (own, depth) = (offer.depth_in(category), shelf[category]);
+            let hit = bought.units > 0.0;
+            let row = incidence_state(view, category)
+                .into_iter()
+                .chain(incidence_shelf(view, depth))
+                .chain(incidence_offer(view, category, own))
+                .chain(one_hot(1.0))
+                .chain(one_hot(depth))
+                .chain(one_hot(own));
+            self.incidence[category].push(row, f64::from(u8::from(hit)));
+            if hit {
+                let extra = (bought.units.round().min(UNITS_MAX) - 1.0).max(0.0);
+                let row = quantity_features(view, category, depth, own);
+                self.quantity[category].push(row.into_iter().chain(one_hot(1.0)), extra);
+            }
+        }
+    }
+
+    /// Adds the rows of a later range.
+    pub(super) fn append(&mut self, other: Self) {
+        let join = |a: &mut Design, b: Design| {
+            a.x.extend(b.x);
+            a.y.extend(b.y);
+        };
+        join(&mut self.visit, other.visit);
+        self.incidence.iter_mut().zip(other.incidence).for_each(|(a, b)| join(a, b));
+        self.quantity.iter_mut().zip(other.quantity).for_each(|(a, b)| join(a, b));
+    }
+}

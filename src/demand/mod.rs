@@ -1,0 +1,19 @@
+//! From history to a fitted world: replay the log, fit the response, hold out the last weeks.
+
+pub mod actions;
+pub mod card;
+pub mod curves;
+pub(crate) mod design;
+pub mod error;
+pub mod fit;
+mod glm;
+pub mod replay;
+pub mod world;
+
+pub use actions::ActionMap;
+pub use error::DemandError;
+pub use fit::{FitConfig, FittedDemand};
+pub use card::{CardVerdict, RealismCard};
+pub use curves::ResponseSummary;
+pub use world::Ground;
+pub use replay::{LoggedAction, Replay, WeekView};

@@ -1,0 +1,119 @@
+//! The report of a run: SVG plots and one self-contained HTML page.
+//!
+//! Everything shown comes from one [`ReportInput`]; this room computes nothing but layout, so the
+//! same input gives the same bytes. Each file is written beside its place and then renamed, so a
+//! reader never sees half a report.
+
+mod bars;
+mod canvas;
+mod error;
+mod format;
+mod input;
+mod intervals;
+mod legend;
+mod lines;
+mod outcome;
+mod page;
+#[cfg(test)]
+mod sample;
+mod small_cells;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use error::ReportError;
+pub use input::*;
+pub use outcome::standard_glossary;
+
+use canvas::Plot;
+
+/// Every plot a report may hold; a plot without data is left out and its old file removed.
+const PLOT_NAMES: [&str; 11] = [
+    "headline",
+    "action-mix",
+    "persona-sizes",
+    "persona-heat-map",
+    "leaderboard",
+    "experiment",
+    "truth",
+    "demand",
+    "held-out",
+    "learning",
+    "weekly-sales",
+];
+
+/// Writes `report.html` and `plots/*.svg` into `out_dir` and returns the paths written, page first.
+///
+/// The page holds its plots, style and text, needs no network and no script, and escapes all text
+/// of the input. Nothing depends on the clock or on the place of `out_dir`: equal inputs give equal
+/// bytes.
+///
+/// # Errors
+///
+/// [`ReportError::Write`] when a file or folder cannot be written; [`ReportError::Draw`] and
+/// [`ReportError::Page`] only through a bug in this room.
+pub fn render(input: &ReportInput, out_dir: &Path) -> Result<Vec<PathBuf>, ReportError> {
+    let input = small_cells::suppressed(input);
+    let plots = draw_plots(&input)?;
+    let page = page::page(&input, &plots)?;
+    let folder = out_dir.join("plots");
+    fs::create_dir_all(&folder)
+        .map_err(|source| ReportError::Write { path: folder.clone(), source })?;
+    let mut written = vec![out_dir.join("report.html")];
+    for plot in &plots {
+        let path = folder.join(format!("{}.svg", plot.name));
+        write_whole(&path, &plot.svg)?;
+        written.push(path);
+    }
+    for name in PLOT_NAMES.iter().filter(|name| plots.iter().all(|plot| plot.name != **name)) {
+        remove_if_present(&folder.join(format!("{name}.svg")))?;
+    }
+    write_whole(&written[0], &page)?;
+    Ok(written)
+}
+
+fn draw_plots(input: &ReportInput) -> Result<Vec<Plot>, ReportError> {
+    let cards = &input.personas.cards;
+    let names: Vec<&str> = cards.iter().map(|card| card.name.as_str()).collect();
+    let currency = &input.currency;
+    let truth = match &input.truth {
+        Some(truth) => intervals::truth(truth, currency)?,
+        None => None,
+    };
+    let plots = [
+        intervals::headline(input)?,
+        bars::action_mix(&input.action_mix)?,
+        bars::persona_sizes(cards)?,
+        bars::heat_map(&input.personas.heat_map)?,
+        intervals::leaderboard(input)?,
+        intervals::experiment(&input.ab_test, currency)?,
+        truth,
+        lines::demand(&input.demand, &names)?,
+        lines::held_out(&input.realism, currency)?,
+        lines::learning(&input.learning, currency)?,
+        lines::weekly_sales(&input.quality, currency)?,
+    ];
+    Ok(plots.into_iter().flatten().collect())
+}
+
+/// Writes beside `path`, then renames.
+fn write_whole(path: &Path, text: &str) -> Result<(), ReportError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, path))
+        .map_err(|source| ReportError::Write { path: path.to_owned(), source })
+}
+
+fn remove_if_present(path: &Path) -> Result<(), ReportError> {
+    match fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(ReportError::Write { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}

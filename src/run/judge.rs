@@ -1,0 +1,228 @@
+//! Judging: the leaderboard, off-policy evaluation on the log, the simulated A/B test and the gate.
+
+use super::error::RunError;
+use super::folder::write_json;
+use super::learn::{CONTROL, CURRENT, observe};
+use super::load::TrainedPolicy;
+use super::stage::{Job, Stage};
+use crate::demand::{FittedDemand, Ground};
+use crate::evaluate::rollout::{ActionMix, Stage as Playground};
+use crate::evaluate::{
+    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, LoggedDecisions,
+    LoggedTable, OpeInput, OpeReport, RewardModelSettings, RewardPredictions, Roles,
+    SimulatedOutcomes, SimulatedTest, TargetProbabilities, judge_logged,
+};
+use promopt_envs::SeedTree;
+use promopt_envs::retail::{CustomerHistory, PromotionConfig, PromotionWorld};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// First identifier of the worlds that are only judged in; training worlds count from 0.
+const JUDGE_WORLDS: u64 = 1_000;
+
+/// What the evaluate stage found, `evaluation/judge/judge.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Judged {
+    /// Policy that goes on to the A/B test and the export.
+    pub(super) chosen: String,
+    /// All policies on the same customers and luck.
+    pub(super) leaderboard: Leaderboard,
+    /// Off-policy evaluation of the chosen policy; `None` without logged actions.
+    pub(super) off_policy: Option<OpeReport>,
+    /// Logged decisions it rests on.
+    pub(super) logged_decisions: usize,
+}
+
+/// What the A/B stage found, `evaluation/abtest/abtest.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Tested {
+    /// Against no offers.
+    pub(super) over_control: Comparison,
+    /// Against what is done today.
+    pub(super) over_current: Comparison,
+    /// The verdict.
+    pub(super) gate: GateDecision,
+    /// How often the policy takes each action, by persona.
+    pub(super) action_mix: ActionMix,
+    /// Customers still around, whom the yearly figure is for.
+    pub(super) active_customers: usize,
+}
+
+impl Job<'_> {
+    pub(super) fn judged(&self) -> Result<Judged, RunError> {
+        self.folder.read("evaluation/judge/judge.json", "evaluate")
+    }
+
+    pub(super) fn tested(&self) -> Result<Tested, RunError> {
+        self.folder.read("evaluation/abtest/abtest.json", "abtest simulate")
+    }
+
+    /// The policy that won the leaderboard.
+    pub(super) fn chosen(&self) -> Result<TrainedPolicy, RunError> {
+        let name = self.judged()?.chosen;
+        let missing = || RunError::MissingStage {
+            path: self.folder.path("agents/policies.json"),
+            command: "train",
+        };
+        self.trained()?.into_iter().find(|p| p.name == name).ok_or_else(missing)
+    }
+}
+
+/// Everything the judging stages start from.
+fn arena(
+    ground: &Ground<'_>,
+    fitted: &FittedDemand,
+    lapse_weeks: u32,
+    n_customers: usize,
+) -> (PromotionWorld, usize) {
+    let summaries: Vec<CustomerHistory> = ground.summaries(ground.history.n_weeks);
+    let alive = ground.alive(&summaries, lapse_weeks);
+    let stride = alive.len().div_ceil(n_customers).max(1);
+    let some: Vec<usize> = alive.iter().copied().step_by(stride).collect();
+    let draws = fitted.judge.clone();
+    (ground.world(draws, &summaries, &some, ground.history.n_weeks), alive.len())
+}
+
+fn simulated_test(
+    world: &PromotionWorld,
+    names: &[&str],
+    arms: Vec<ArmOutcomes>,
+    n_weeks: u32,
+) -> Result<SimulatedTest, RunError> {
+    let outcomes = SimulatedOutcomes {
+        n_weeks,
+        worlds: (0..world.draws.len() as u64).map(|i| JUDGE_WORLDS + i).collect(),
+        persona_names: names.iter().map(|&n| n.to_owned()).collect(),
+        personas: world.starts.iter().map(|s| s.persona).collect(),
+        arms,
+    };
+    Ok(SimulatedTest::new(outcomes)?)
+}
+
+/// Plays every policy on the same customers, and evaluates the winner on the log.
+pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
+    let history = job.history()?;
+    let actions = job.actions(&history)?;
+    let personas = job.personas()?.model;
+    let fitted = job.fitted()?;
+    let policies = job.trained()?;
+    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let lapse = job.config.environment.lapse_weeks;
+    let (world, _) = arena(&ground, &fitted, lapse, job.config.judge.leaderboard_customers);
+    let world = Arc::new(world);
+    // Expected margins given the state: the same means as realised ones, with less noise.
+    let config = PromotionConfig { expected_reward: true, ..job.config.environment.clone() };
+    let n_weeks = config.horizon;
+    let seed = SeedTree::new(job.config.seed).child("leaderboard");
+    let playground = Playground::new(Arc::clone(&world), config, seed);
+    let mut arms = Vec::with_capacity(policies.len());
+    for (i, policy) in policies.iter().enumerate() {
+        job.observer.progress(Stage::Evaluate, i as u64, policies.len() as u64, &policy.name);
+        arms.push(playground.arm(&policy.name, &policy.policy)?.0);
+    }
+    let persona_names: Vec<&str> = personas.names().collect();
+    let test = simulated_test(&world, &persona_names, arms, n_weeks)?;
+    let simple_rules: Vec<String> =
+        policies.iter().filter(|p| !p.learned).map(|p| p.name.clone()).collect();
+    let roles = Roles { control: CONTROL, current: CURRENT, simple_rules: &simple_rules };
+    let leaderboard = Leaderboard::new(&test, roles, job.config.judge.level)?;
+    let chosen = leaderboard.best.clone();
+    let winner = policies.iter().find(|p| p.name == chosen);
+    let log = logged_decisions(&ground, &fitted)?;
+    let (off_policy, logged_decisions) = match (log, winner) {
+        (Some((log, logged)), Some(winner)) => {
+            let target = TargetProbabilities::from_policy(&winner.policy, &log)?;
+            let model = RewardPredictions::cross_fit(&log, &RewardModelSettings::default())?;
+            let input = OpeInput::new(&log, &target, &model)?;
+            (Some(judge_logged(&input, logged, job.config.judge.level)?), log.len())
+        }
+        _ => (None, 0),
+    };
+    let judged = Judged { chosen, leaderboard, off_policy, logged_decisions };
+    job.folder.replace("evaluation/judge", |dir| write_json(&dir.join("judge.json"), &judged))
+}
+
+/// The logged decisions of the held-out weeks, and whether every propensity was logged; `None`
+/// when no logged offer is an action.
+fn logged_decisions(
+    ground: &Ground<'_>,
+    fitted: &FittedDemand,
+) -> Result<Option<(LoggedDecisions, bool)>, RunError> {
+    let rule = ground.mask_rule();
+    let mut mask = rule.blank();
+    let n_actions = ground.actions.catalogue.n_actions();
+    let (n_features, mut masks) = (ground.schema.n_features(), Vec::new());
+    let mut table = LoggedTable { n_features, n_actions, ..LoggedTable::default() };
+    let mut all_logged = true;
+    for customer in 0..ground.history.customers.len() as u32 {
+        ground.replay().walk(customer, ground.history.n_weeks, |week| {
+            let Some(logged) = week.logged.filter(|_| week.week >= fitted.train_end) else {
+                return;
+            };
+            rule.write(week.history, &mut mask);
+            if week.history.tenure_weeks() == 0 || !mask.allows(logged.action) {
+                return;
+            }
+            all_logged &= logged.propensity.is_some();
+            table.observations.extend(observe(ground, week.history, week.week));
+            table.actions.push(logged.action);
+            table.propensities.push(logged.propensity.unwrap_or(1.0 / n_actions as f64));
+            table.rewards.push(week.record.contribution());
+            table.clusters.push(customer);
+            masks.extend_from_slice(mask.flags());
+        });
+    }
+    if table.actions.iter().all(|&a| a == 0) {
+        return Ok(None);
+    }
+    table.masks = Some(masks);
+    Ok(Some((LoggedDecisions::new(table)?, all_logged)))
+}
+
+/// Control, current and policy on fresh luck, realised week by week; then the gate.
+pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
+    let history = job.history()?;
+    let actions = job.actions(&history)?;
+    let personas = job.personas()?.model;
+    let fitted = job.fitted()?;
+    let policies = job.trained()?;
+    let chosen = job.chosen()?;
+    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let lapse = job.config.environment.lapse_weeks;
+    let (world, active_customers) =
+        arena(&ground, &fitted, lapse, job.config.judge.abtest_customers);
+    let world = Arc::new(world);
+    let config = PromotionConfig { expected_reward: false, ..job.config.environment.clone() };
+    let n_weeks = config.horizon;
+    let seed = SeedTree::new(job.config.seed).child("abtest");
+    let playground = Playground::new(Arc::clone(&world), config, seed);
+    let mut arms = Vec::new();
+    for name in [CONTROL, CURRENT] {
+        job.observer.progress(Stage::AbTest, arms.len() as u64, 3, name);
+        if let Some(rule) = policies.iter().find(|p| p.name == name) {
+            arms.push(playground.arm(name, &rule.policy)?.0);
+        }
+    }
+    job.observer.progress(Stage::AbTest, 2, 3, "policy");
+    let (arm, action_mix) = playground.arm("policy", &chosen.policy)?;
+    arms.push(arm);
+    let persona_names: Vec<&str> = personas.names().collect();
+    let test = simulated_test(&world, &persona_names, arms, n_weeks)?;
+    let level = job.config.judge.level;
+    let training_worlds: Vec<u64> = (0..fitted.train.len() as u64).collect();
+    let question = GateQuestion {
+        policy: "policy",
+        current: CURRENT,
+        control: CONTROL,
+        training_worlds: &training_worlds,
+        level,
+    };
+    let tested = Tested {
+        over_control: test.compare("policy", CONTROL, level)?,
+        over_current: test.compare("policy", CURRENT, level)?,
+        gate: GateDecision::decide(&test, question)?,
+        action_mix,
+        active_customers,
+    };
+    job.folder.replace("evaluation/abtest", |dir| write_json(&dir.join("abtest.json"), &tested))
+}

@@ -1,0 +1,67 @@
+//! What later stages read from earlier ones.
+
+use super::error::RunError;
+use super::stage::Job;
+use crate::data::{self, History};
+use crate::demand::card::RealismCard;
+use crate::demand::{ActionMap, FittedDemand, ResponseSummary};
+use crate::features::PersonaModel;
+use promopt_policies::PortablePolicy;
+use serde::{Deserialize, Serialize};
+
+/// What the personas stage writes to `personas/personas.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PersonaFile {
+    /// Scales, centres, cards, scores by k.
+    pub model: PersonaModel,
+    /// Category names in the order of the features.
+    pub categories: Vec<String>,
+    /// A word of warning when there are no clear groups.
+    pub warning: Option<String>,
+}
+
+/// A policy on its way from training to judging.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainedPolicy {
+    /// Name in tables.
+    pub name: String,
+    /// The policy.
+    pub policy: PortablePolicy,
+    /// Whether it learned (rather than being a rule).
+    pub learned: bool,
+}
+
+impl Job<'_> {
+    pub(super) fn history(&self) -> Result<History, RunError> {
+        let dir = self.folder.path("history");
+        if !dir.exists() {
+            return Err(RunError::MissingStage { path: dir, command: "ingest" });
+        }
+        Ok(data::store::load(&dir)?)
+    }
+
+    pub(super) fn actions(&self, history: &History) -> Result<ActionMap, RunError> {
+        let offers = &self.config.offers;
+        Ok(ActionMap::new(history, &offers.depths, offers.contact_cost)?)
+    }
+
+    pub(super) fn personas(&self) -> Result<PersonaFile, RunError> {
+        self.folder.read("personas/personas.json", "personas")
+    }
+
+    pub(super) fn fitted(&self) -> Result<FittedDemand, RunError> {
+        self.folder.read("demand/model.json", "fit")
+    }
+
+    pub(super) fn card(&self) -> Result<RealismCard, RunError> {
+        self.folder.read("demand/card.json", "fit")
+    }
+
+    pub(super) fn response(&self) -> Result<ResponseSummary, RunError> {
+        self.folder.read("demand/response.json", "fit")
+    }
+
+    pub(super) fn trained(&self) -> Result<Vec<TrainedPolicy>, RunError> {
+        self.folder.read("agents/policies.json", "train")
+    }
+}

@@ -1,0 +1,20 @@
+//! A run: the stages from history to report over one run folder, each skipped when up to date.
+
+pub mod error;
+mod export;
+pub mod folder;
+mod judge;
+mod learn;
+pub mod load;
+mod prepare;
+mod render;
+pub mod score;
+pub mod stage;
+pub mod summary;
+pub mod synthetic;
+mod truth;
+
+pub use error::RunError;
+pub use folder::RunFolder;
+pub use stage::{Job, Observer, Outcome, RunRecord, Stage};
+pub use truth::TruthResult;
