@@ -77,7 +77,7 @@ fn dqn_walks_the_chain_with_every_combination_of_switches() -> Outcome {
     for (double, dueling, n_step) in [(false, false, 1), (true, true, 3)] {
         let config = DqnConfig { double, dueling, n_step, ..small_dqn() };
         let mut agent = dqn(config, env.spec(), 2)?;
-        run(&mut agent, &env, 4_000, 2)?;
+        run(&mut agent, &env, 3_000, 2)?;
         let policy = agent.policy()?.into_policy();
         for cell in 0..5 {
             assert_eq!(greedy(policy.as_ref(), &one_hot(6, cell), &ActionMask::all(2)), 1);
@@ -117,11 +117,11 @@ impl Env for Merged {
 fn a_time_limit_does_not_cut_the_bootstrap() -> Outcome {
     let env = TimeoutTrap::new();
     let mut agent = dqn(small_dqn(), env.spec(), 3)?;
-    run(&mut agent, &env, 4_000, 3)?;
+    run(&mut agent, &env, 2_500, 3)?;
     let scores = agent.scores(&[1.0])?;
     assert!(scores[TimeoutTrap::STAY] > scores[TimeoutTrap::LEAVE], "{scores:?}");
     // The world has no noise: what is left is the distance of the fixed point iteration, which
-    // shrinks by at least 1 − 0.05 · 0.1 per update: 10 · 0.995^1950 < 0.001, and the step of Adam.
+    // shrinks by at least 1 − 0.05 · 0.1 per update: 10 · 0.995^1200 = 0.024, and the step of Adam.
     let value = env.optimal_value(0.9);
     assert!((f64::from(scores[TimeoutTrap::STAY]) - value).abs() < 0.5, "{scores:?}");
     Ok(())
@@ -131,7 +131,7 @@ fn a_time_limit_does_not_cut_the_bootstrap() -> Outcome {
 fn a_learner_that_merges_the_flags_falls_into_the_trap() -> Outcome {
     let env = Merged(TimeoutTrap::new());
     let mut agent = dqn(small_dqn(), env.spec(), 3)?;
-    run(&mut agent, &env, 4_000, 3)?;
+    run(&mut agent, &env, 2_500, 3)?;
     let scores = agent.scores(&[1.0])?;
     assert!(scores[TimeoutTrap::LEAVE] > scores[TimeoutTrap::STAY], "{scores:?}");
     Ok(())
@@ -241,8 +241,9 @@ fn bandits_reach_the_optimum_of_the_known_bandit() -> Outcome {
     ];
     for mut agent in agents {
         let report = run(agent.as_mut(), &env, 4_000, 8)?;
-        // The uniform policy earns 0 per step. A reward's variance is 1/3 + 0.25 = 0.58 then, so the
-        // mean return of 80 episodes of 50 steps has 4 standard errors of 4 √(50 · 0.58 / 80) = 2.4.
+        // The uniform policy earns 0 per step. A reward's variance is 1/3 + 0.25 = 0.58 then, so
+        // the mean return of 80 episodes of 50 steps has 4 standard errors of
+        // 4 √(50 · 0.58 / 80) = 2.4.
         let recent = report.recent_return.ok_or("episodes ended")?;
         assert!(recent > 2.4, "{} earned {recent} while learning", agent.name());
         // The optimum is 3/5. The largest of 4 uniforms on [−1, 1] has variance

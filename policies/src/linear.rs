@@ -1,4 +1,4 @@
-//! Linear scores per action in plain numbers: what a linear bandit leaves behind when it stops learning.
+//! Linear scores per action in plain numbers: what a linear bandit leaves behind.
 
 use crate::distribution::ActionDistribution;
 use crate::mlp::{ShapeError, check_normalisation, normalised, same_length};

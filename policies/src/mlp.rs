@@ -155,7 +155,7 @@ impl QNetwork {
     }
 }
 
-/// Greedy over the masked scores of a [`QNetwork`], mixed with `epsilon` of the uniform distribution.
+/// Greedy over the masked scores of a [`QNetwork`], with `epsilon` of the uniform mixed in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QPolicy {

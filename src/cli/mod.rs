@@ -18,6 +18,9 @@ use std::process::ExitCode;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(code) = with_quiet_tensor_threads() {
+        return code;
+    }
     match set_threads(cli.shared.threads).and_then(|()| dispatch(&cli)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -55,4 +58,30 @@ fn set_threads(threads: Option<usize>) -> Result<(), Failure> {
         .num_threads(n)
         .build_global()
         .map_err(|e| Failure::other(&format!("cannot start {n} threads: {e}")))
+}
+
+/// Starts this program again with one tensor thread, unless that is how it was started.
+///
+/// candle looks up the number of physical cores in every matrix product when `RAYON_NUM_THREADS` is
+/// unset, which costs more than the small products of a Q-network; our own thread pool does not
+/// read the variable. Setting it inside a running process is unsafe, so the process is replaced.
+/// `None` when there is nothing to do, or when starting again is not possible (it is then slower).
+fn with_quiet_tensor_threads() -> Option<ExitCode> {
+    const VARIABLE: &str = "RAYON_NUM_THREADS";
+    if std::env::var_os(VARIABLE).is_some() {
+        return None;
+    }
+    let mut again = std::process::Command::new(std::env::current_exe().ok()?);
+    again.args(std::env::args_os().skip(1)).env(VARIABLE, "1");
+    #[cfg(unix)]
+    {
+        // `exec` only returns when it failed.
+        let _ = std::os::unix::process::CommandExt::exec(&mut again);
+        None
+    }
+    #[cfg(not(unix))]
+    {
+        let status = again.status().ok()?;
+        Some(ExitCode::from(status.code().and_then(|c| u8::try_from(c).ok()).unwrap_or(70)))
+    }
 }

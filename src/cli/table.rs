@@ -36,7 +36,7 @@ pub(super) fn closing(summary: &Summary, root: &Path, seconds: f64) -> String {
             "{:<16} {:>10.3} {:>28} {:>7.1} % {:>10.3}",
             row.policy,
             row.margin.estimate,
-            range(&row.over_current),
+            row.over_current.as_ref().map_or_else(String::new, range),
             row.contact_rate * 100.0,
             row.promotion_cost
         );

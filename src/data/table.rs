@@ -282,10 +282,10 @@ fn look_up(
 }
 
 /// The row of each name, which must stand in one row only.
-pub(super) fn unique_rows<'a>(
-    identifiers: &'a Identifiers,
+pub(super) fn unique_rows(
+    identifiers: &Identifiers,
     duplicate: impl Fn(usize, &str) -> DataError,
-) -> Result<HashMap<&'a str, usize>, DataError> {
+) -> Result<HashMap<&str, usize>, DataError> {
     let mut row_of = HashMap::new();
     for (row, code) in identifiers.codes.iter().enumerate() {
         if *code == MISSING {

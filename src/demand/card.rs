@@ -190,13 +190,15 @@ fn replay_simulated(
     for (i, subject) in subjects.iter().enumerate() {
         let mut history = subject.start.clone();
         let luck = seed.index(i as u64);
+        let mut traits = vec![0.0; schema.n_features()];
+        encoder.encode(&history, train_end, &mut traits);
         for (at, logged) in subject.logged.iter().enumerate() {
             let week = train_end + at as u32;
             encoder.encode(&history, week, &mut observation);
             let shelf = &ground.history.shelf_depth[week as usize * n..(week as usize + 1) * n];
             let offer = ground.actions.catalogue.offer(logged.map_or(0, |l| l.action));
             let mut stream = luck.index(at as u64).stream();
-            let view = schema.read(&observation);
+            let view = schema.read_with_traits(&observation, &traits);
             model.sample_week(&view, shelf, offer, &mut stream, &mut record);
             record.contact_depth = subject.contact_depths[at];
             tally.add(at, subject.persona, &record);

@@ -220,7 +220,7 @@ fn train_one(
     };
     let length = train_config(settings, name);
     let curve = run_training(job, agent, &mut envs, &length, seed)?;
-    let snapshot = agent.snapshot()?;
+    let snapshot = agent.policy()?;
     let policy = match snapshot {
         Snapshot::Network(policy) => PortablePolicy::QNetwork(policy),
         Snapshot::Linear(policy) => PortablePolicy::Linear(policy),

@@ -32,7 +32,7 @@ pub struct TrainedPolicy {
 }
 
 impl Job<'_> {
-    pub(super) fn history(&self) -> Result<History, RunError> {
+    pub(crate) fn history(&self) -> Result<History, RunError> {
         let dir = self.folder.path("history");
         if !dir.exists() {
             return Err(RunError::MissingStage { path: dir, command: "ingest" });
@@ -40,28 +40,28 @@ impl Job<'_> {
         Ok(data::store::load(&dir)?)
     }
 
-    pub(super) fn actions(&self, history: &History) -> Result<ActionMap, RunError> {
+    pub(crate) fn actions(&self, history: &History) -> Result<ActionMap, RunError> {
         let offers = &self.config.offers;
         Ok(ActionMap::new(history, &offers.depths, offers.contact_cost)?)
     }
 
-    pub(super) fn personas(&self) -> Result<PersonaFile, RunError> {
+    pub(crate) fn personas(&self) -> Result<PersonaFile, RunError> {
         self.folder.read("personas/personas.json", "personas")
     }
 
-    pub(super) fn fitted(&self) -> Result<FittedDemand, RunError> {
+    pub(crate) fn fitted(&self) -> Result<FittedDemand, RunError> {
         self.folder.read("demand/model.json", "fit")
     }
 
-    pub(super) fn card(&self) -> Result<RealismCard, RunError> {
+    pub(crate) fn card(&self) -> Result<RealismCard, RunError> {
         self.folder.read("demand/card.json", "fit")
     }
 
-    pub(super) fn response(&self) -> Result<ResponseSummary, RunError> {
+    pub(crate) fn response(&self) -> Result<ResponseSummary, RunError> {
         self.folder.read("demand/response.json", "fit")
     }
 
-    pub(super) fn trained(&self) -> Result<Vec<TrainedPolicy>, RunError> {
+    pub(crate) fn trained(&self) -> Result<Vec<TrainedPolicy>, RunError> {
         self.folder.read("agents/policies.json", "train")
     }
 }

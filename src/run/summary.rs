@@ -15,8 +15,8 @@ pub struct SummaryRow {
     pub policy: String,
     /// Margin, money.
     pub margin: Interval,
-    /// Margin above what is done today, paired, money.
-    pub over_current: Interval,
+    /// Margin above what is done today, paired, money; `None` for today's policy itself.
+    pub over_current: Option<Interval>,
     /// Share of customer-weeks with an offer.
     pub contact_rate: f64,
     /// Promotion cost, money.
@@ -64,7 +64,7 @@ pub fn read(folder: &RunFolder, synthetic: bool) -> Result<Summary, RunError> {
     let row = |r: &crate::evaluate::leaderboard::LeaderboardRow| SummaryRow {
         policy: r.policy.clone(),
         margin: r.level.margin,
-        over_current: r.over_current.per_customer_week.interval,
+        over_current: r.over_current,
         contact_rate: r.level.contacts.estimate,
         promotion_cost: r.level.promotion_cost.estimate,
     };

@@ -257,3 +257,101 @@ impl Job<'_> {
         self.folder.read("evaluation/truth/truth.json", "run")
     }
 }
+
+#[cfg(test)]
+mod probe {
+    use super::*;
+    use crate::run::RunFolder;
+
+    #[test]
+    fn probe() {
+        struct Mute;
+        impl crate::run::Observer for Mute {
+            fn started(&self, _: Stage) {}
+            fn progress(&self, _: Stage, _: u64, _: u64, _: &str) {}
+            fn finished(&self, _: Stage, _: crate::run::Outcome) {}
+            fn seconds(&self) -> f64 {
+                0.0
+            }
+        }
+        let folder = RunFolder::open(std::path::Path::new("/tmp/r2")).unwrap();
+        let config = crate::config::Config::default();
+        let job = Job { config: &config, config_dir: std::path::Path::new("."), folder: &folder, observer: &Mute };
+        let history = job.history().unwrap();
+        let actions = job.actions(&history).unwrap();
+        let personas = job.personas().unwrap().model;
+        let fitted = job.fitted().unwrap();
+        let ground = Ground::new(&history, &actions, &personas, &config.guardrails);
+        let (retailer, past) = synthetic::generate(&job).unwrap();
+        let summaries = ground.summaries(history.n_weeks);
+        let alive = ground.alive(&summaries, 20);
+        let greedy = promopt_policies::GreedyMargin::myopic(ground.schema.clone(), actions.catalogue.clone(), fitted.mean.clone());
+        let mut values = vec![0.0; retailer.catalogue().n_actions()];
+        let (mut rows, mut dead) = (Vec::new(), 0);
+        for (customer, row) in past.tables.customers.iter().enumerate() {
+            let hash = hash_customer(SALT, &row.customer_id);
+            let Ok(i) = history.customers.binary_search(&hash) else { continue };
+            if alive.binary_search(&i).is_err() { continue; }
+            if !past.states[customer].alive { dead += 1; continue; }
+            let obs = crate::run::learn::observe(&ground, &summaries[i], history.n_weeks);
+            let scores = greedy.scores(&obs);
+            retailer.expected_contributions_into(customer, &past.states[customer], history.n_weeks, &mut values);
+            for (a, offer) in actions.catalogue.offers().iter().enumerate().skip(1) {
+                let w = retailer.catalogue().find(&offer.id).unwrap();
+                rows.push((scores[a] - scores[0], values[w] - values[0], offer.depth, scores[0], values[0], a, customer));
+            }
+        }
+        println!("dead {dead} of {}", alive.len());
+        for depth in [0.1, 0.2, 0.3] {
+            let r: Vec<_> = rows.iter().filter(|r| r.2 == depth).collect();
+            let n = r.len() as f64;
+            let m = |f: &dyn Fn(&&(f64,f64,f64,f64,f64,usize,usize)) -> f64| r.iter().map(|x| f(x)).sum::<f64>() / n;
+            let (mx, my) = (m(&|x| x.0), m(&|x| x.1));
+            let cov = m(&|x| (x.0 - mx) * (x.1 - my));
+            let (vx, vy) = (m(&|x| (x.0 - mx).powi(2)), m(&|x| (x.1 - my).powi(2)));
+            println!("depth {depth} fitted {mx:.3} true {my:.3} sd {:.3} {:.3} corr {:.3} slope {:.3}; base {:.3} {:.3}", vx.sqrt(), vy.sqrt(), cov / (vx * vy).sqrt(), cov / vx, m(&|x| x.3), m(&|x| x.4));
+        }
+        // Value of the action that the fitted model picks.
+        let mut by_customer: std::collections::BTreeMap<usize, Vec<(f64, f64)>> = Default::default();
+        for r in &rows { by_customer.entry(r.6).or_default().push((r.0, r.1)); }
+        let (mut f, mut t, mut o) = (0.0, 0.0, 0.0);
+        for v in by_customer.values() {
+            let best = v.iter().copied().fold((0.0, 0.0), |b, x| if x.0 > b.0 { x } else { b });
+            f += best.0; t += best.1;
+            o += v.iter().map(|x| x.1).fold(0.0, f64::max);
+        }
+        let n = by_customer.len() as f64;
+        let to_pos = |name: &String| history.categories.iter().position(|c| c.name == *name);
+        let to_world: Vec<Option<usize>> = retailer.categories().iter().map(to_pos).collect();
+        let world_pos = |c: &crate::data::Category| retailer.categories().iter().position(|x| *x == c.name);
+        let to_pipeline: Vec<Option<usize>> = history.categories.iter().map(world_pos).collect();
+        let world_action: Vec<usize> = actions.catalogue.offers().iter().map(|o| retailer.catalogue().find(&o.id).unwrap_or(0)).collect();
+        let mut starts = Vec::new();
+        let mut who = Vec::new();
+        for (customer, row) in past.tables.customers.iter().enumerate() {
+            let Ok(i) = history.customers.binary_search(&hash_customer(SALT, &row.customer_id)) else { continue };
+            if alive.binary_search(&i).is_ok() { starts.push((customer, &past.states[customer], summaries[i].reordered(&to_world))); who.push(i); }
+        }
+        let none = promopt_policies::Fixed::none();
+        let mut cast = Cast { ground: &ground, retailer: &retailer, starts, to_pipeline, world_action, first_week: history.n_weeks, n_weeks: 1, seed: SeedTree::new(99) };
+        let world = std::sync::Arc::new(ground.world(vec![fitted.mean.clone()], &summaries, &who, history.n_weeks));
+        let priced = greedy.with_prices(0.5, 2.0);
+        for (label, policy) in [("myopic", &greedy as &dyn Policy), ("priced", &priced), ("always20", &job.trained().unwrap()[3].policy as &dyn Policy)] {
+            let (mut before, mut before_f) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0));
+            for n in [1u32, 2, 3, 4, 6, 8, 12, 16, 20, 26] {
+                cast.n_weeks = n;
+                let total = |o: &[CustomerOutcome]| (o.iter().map(|x| x.contribution).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.visits)).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.contacts)).sum::<f64>() / o.len() as f64);
+                let a = total(&cast.play(|| |at: &Moment<'_>| cast.decide(policy, at)));
+                let b = total(&cast.play(|| |at: &Moment<'_>| cast.decide(&none, at)));
+                let config = promopt_envs::retail::PromotionConfig { horizon: n, ..Default::default() };
+                let stage = crate::evaluate::rollout::Stage::new(std::sync::Arc::clone(&world), config, SeedTree::new(5));
+                let f = |p: &dyn Policy| { let x = stage.play(p).unwrap(); let k = x[0].len() as f64; (x[0].iter().map(|t| t.margin).sum::<f64>() / k, x[0].iter().map(|t| t.revenue).sum::<f64>() / k, x[0].iter().map(|t| t.contacts).sum::<f64>() / k) };
+                let (fa, fb) = (f(policy), f(&none));
+                println!("{label} depth weeks to {n}: true none {:.2} uplift {:.2} (cum {:.2}) visits none {:.3} gain {:.3}; fitted none {:.2} uplift {:.2} (cum {:.2}) contacts {:.2} {:.2}", b.0 - before.0, a.0 - b.0 - before.1, a.0-b.0, (b.1-before.2)/f64::from(1), a.1-b.1, fb.0 - before_f.0, fa.0 - fb.0 - before_f.1, fa.0 - fb.0, a.2, fa.2);
+                before = (b.0, a.0 - b.0, b.1);
+                before_f = (fb.0, fa.0 - fb.0, 0.0);
+            }
+        }
+        println!("greedy: fitted gain {:.3}, true gain {:.3}, oracle gain {:.3}", f / n, t / n, o / n);
+    }
+}

@@ -15,11 +15,11 @@ const REACH: f64 = 5.0;
 /// Linear Thompson sampling with one model per action (Agrawal and Goyal 2013; Russo et al. 2018).
 ///
 /// Drawing weights from each posterior and taking the best score is the same as drawing the scores
-/// `xᵀθ_a ~ N(xᵀθ̂_a, noise² xᵀA_a⁻¹x)`, which are independent between actions. The probability that
-/// an action wins is then an integral over one variable. The agent computes these probabilities
-/// on a grid ([`argmax_probabilities`]) and draws the action *from them*, so the logged propensity
-/// is the exact probability of what it did, whatever the grid's error; mixing in ε keeps it away
-/// from 0. It learns in `observe`, from the reward of the step alone.
+/// `xᵀθ_a ~ N(xᵀθ̂_a, noise² xᵀA_a⁻¹x)`, which are independent between actions. The probability
+/// that an action wins is then an integral over one variable. The agent computes these
+/// probabilities on a grid ([`argmax_probabilities`]) and draws the action *from them*, so the
+/// logged propensity is the exact probability of what it did, whatever the grid's error; mixing in
+/// ε keeps it away from 0. It learns in `observe`, from the reward of the step alone.
 #[derive(Debug, Clone)]
 pub struct Thompson {
     config: ThompsonConfig,
@@ -74,7 +74,8 @@ impl Agent for Thompson {
     }
 }
 
-/// `P(a = argmax_b Z_b)` over the allowed actions, for independent `Z_b ~ N(means[b], deviations[b]²)`.
+/// `P(a = argmax_b Z_b)` over the allowed actions, for independent
+/// `Z_b ~ N(means[b], deviations[b]²)`.
 ///
 /// `P(a) = ∫ f_a(z) Π_{b≠a} F_b(z) dz`, as a sum over the cells of an even grid of the chance that
 /// `Z_a` falls into the cell times the mean chance of the others below it, scaled to sum to 1. The

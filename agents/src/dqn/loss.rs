@@ -51,9 +51,9 @@ pub struct Loss {
     pub mean_q: f64,
 }
 
-/// Huber's loss of the scores of the actions taken: `e² / 2` up to `δ`, `δ (|e| − δ/2)` beyond, whose
-/// derivative is `e` clipped to `±δ` (Huber 1964). With errors beyond `δ` its minimum is not the mean
-/// of the targets.
+/// Huber's loss of the scores of the actions taken: `e² / 2` up to `δ`, `δ (|e| − δ/2)` beyond,
+/// whose derivative is `e` clipped to `±δ` (Huber 1964). With errors beyond `δ` its minimum is not
+/// the mean of the targets.
 #[must_use]
 pub fn huber(scores: &[f32], actions: &[u32], targets: &[f32], delta: f32) -> Loss {
     let n = actions.len();

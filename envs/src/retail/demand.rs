@@ -20,11 +20,11 @@ use rand::{Rng, RngCore};
 use serde::{Deserialize, Serialize};
 
 /// State features of the visit model, before the offer.
-pub const VISIT_STATE: usize = 9;
+pub const VISIT_STATE: usize = 12;
 /// Features of the response of visits to an offer.
 pub const VISIT_OFFER: usize = 7;
 /// State features of the incidence model.
-pub const INCIDENCE_STATE: usize = 8;
+pub const INCIDENCE_STATE: usize = 11;
 /// Features of the response of incidence to the shelf depth.
 pub const INCIDENCE_SHELF: usize = 2;
 /// Features of the response of incidence to an offer on the category.
@@ -56,11 +56,15 @@ pub fn visit_state(view: &ObservationView<'_>, shelf_mean: f64) -> [f64; VISIT_S
         logit(frequency),
         (1.0 + recency).ln(),
         (recency * frequency).min(5.0),
+        // Silence beyond what chance explains: the customer may have left.
+        (recency - 6.0).max(0.0) / 10.0,
         view.season_sin(),
         view.season_cos(),
         view.contacts(),
         view.reference_depth(),
         shelf_mean,
+        view.discount_share(),
+        view.redemption_rate(),
     ]
 }
 
@@ -90,6 +94,9 @@ pub fn incidence_state(view: &ObservationView<'_>, category: usize) -> [f64; INC
         view.season_sin(),
         view.season_cos(),
         view.reference_depth(),
+        view.contacts(),
+        view.discount_share(),
+        view.redemption_rate(),
     ]
 }
 

@@ -88,6 +88,14 @@ impl WeekRecord {
         self.contact_depth.is_some() && self.categories.iter().any(|c| c.offer_discount > 0.0)
     }
 
+    /// Largest share of the regular value that was taken off in any category bought.
+    #[must_use]
+    pub fn deepest_discount(&self) -> f64 {
+        let depth = |c: &CategoryWeek| (c.shelf_discount + c.offer_discount) / c.gross;
+        let bought = self.categories.iter().filter(|c| c.gross > 0.0);
+        bought.map(depth).fold(0.0, f64::max).min(1.0)
+    }
+
     /// Revenue over all categories, money.
     #[must_use]
     pub fn revenue(&self) -> f64 {
@@ -200,8 +208,7 @@ impl CustomerHistory {
         self.visits += f64::from(u8::from(visited));
         self.weeks_since_visit =
             if visited { 0 } else { (self.weeks_since_visit + 1).min(RECENCY_MAX) };
-        let bought_depth = if gross > 0.0 { (discount / gross).clamp(0.0, 1.0) } else { 0.0 };
-        let seen = bought_depth.max(week.contact_depth.unwrap_or(0.0));
+        let seen = week.deepest_discount().max(week.contact_depth.unwrap_or(0.0));
         if visited || week.contact_depth.is_some() {
             self.reference_depth =
                 self.reference_depth * REFERENCE_DECAY + seen * (1.0 - REFERENCE_DECAY);

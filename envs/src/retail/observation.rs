@@ -160,8 +160,24 @@ impl ObservationSchema {
     /// A reader of one observation by name, for models and rules.
     #[must_use]
     pub fn read<'a>(&self, observation: &'a [f32]) -> ObservationView<'a> {
+        self.read_with_traits(observation, observation)
+    }
+
+    /// A reader that takes the slow features (frequency, monetary, discount share, redemption rate,
+    /// category shares) from another observation of the same customer.
+    ///
+    /// They say who a customer is. A simulator that let them follow simulated purchases would turn
+    /// every bought visit into a lasting habit, which a fit on many customers cannot tell from
+    /// customers who differ; it therefore holds them at the start of the episode.
+    #[must_use]
+    pub fn read_with_traits<'a>(
+        &self,
+        observation: &'a [f32],
+        traits: &'a [f32],
+    ) -> ObservationView<'a> {
         debug_assert_eq!(observation.len(), self.n_features());
-        ObservationView { n_personas: self.n_personas, values: observation }
+        debug_assert_eq!(traits.len(), self.n_features());
+        ObservationView { n_personas: self.n_personas, values: observation, traits }
     }
 }
 
@@ -170,9 +186,14 @@ impl ObservationSchema {
 pub struct ObservationView<'a> {
     n_personas: usize,
     values: &'a [f32],
+    traits: &'a [f32],
 }
 
 impl ObservationView<'_> {
+    fn slow(&self, offset: usize) -> f64 {
+        f64::from(self.traits[self.n_personas + offset])
+    }
+
     fn global(&self, offset: usize) -> f64 {
         f64::from(self.values[self.n_personas + offset])
     }
@@ -198,19 +219,19 @@ impl ObservationView<'_> {
     /// Share of weeks with a visit.
     #[must_use]
     pub fn frequency(&self) -> f64 {
-        self.global(FREQUENCY)
+        self.slow(FREQUENCY)
     }
 
     /// Money per visit week.
     #[must_use]
     pub fn monetary(&self) -> f64 {
-        self.global(MONETARY)
+        self.slow(MONETARY)
     }
 
     /// Discounts over regular value.
     #[must_use]
     pub fn discount_share(&self) -> f64 {
-        self.global(DISCOUNT_SHARE)
+        self.slow(DISCOUNT_SHARE)
     }
 
     /// Smoothed depth seen lately.
@@ -228,7 +249,7 @@ impl ObservationView<'_> {
     /// Share of contacts redeemed.
     #[must_use]
     pub fn redemption_rate(&self) -> f64 {
-        self.global(REDEMPTION_RATE)
+        self.slow(REDEMPTION_RATE)
     }
 
     /// Sine of the phase of the year.
@@ -258,7 +279,7 @@ impl ObservationView<'_> {
     /// Share of visit weeks with a purchase in the category.
     #[must_use]
     pub fn category_share(&self, category: usize) -> f64 {
-        self.category(category, 1)
+        self.slow(GLOBAL.len() + 3 * category + 1)
     }
 
     /// Units at home over the usual level.

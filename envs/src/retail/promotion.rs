@@ -114,6 +114,8 @@ pub struct PromotionEnv {
     week: u32,
     running: bool,
     observation: Vec<f32>,
+    /// The observation at the start of the episode, whose slow features the world keeps.
+    traits: Vec<f32>,
     mask: ActionMask,
     record: WeekRecord,
     ledger: WeekLedger,
@@ -148,6 +150,7 @@ impl PromotionEnv {
         };
         Ok(Self {
             observation: vec![0.0; world.schema.n_features()],
+            traits: vec![0.0; world.schema.n_features()],
             mask: world.mask_rule.blank(),
             record: WeekRecord::empty(n_categories),
             history: world.starts[0].history.clone(),
@@ -170,6 +173,7 @@ impl PromotionEnv {
         self.running = true;
         self.ledger = WeekLedger::default();
         self.observe();
+        self.traits.clone_from(&self.observation);
     }
 
     /// What happened in the last step.
@@ -246,7 +250,7 @@ impl Env for PromotionEnv {
         let row = (self.scenario.shelf_week + self.week as usize) % n_shelf;
         let shelf = &world.shelf[row * n_categories..(row + 1) * n_categories];
         let (model, offer) = (&world.draws[self.scenario.draw], world.catalogue.offer(action));
-        let view = world.schema.read(&self.observation);
+        let view = world.schema.read_with_traits(&self.observation, &self.traits);
         let expected = model.expected_week(&view, shelf, offer);
         let mut luck = SeedTree::new(self.scenario.seed).index(u64::from(self.week)).stream();
         model.sample_week(&view, shelf, offer, &mut luck, &mut self.record);

@@ -9,7 +9,7 @@ use super::{estimate, offer_evidence};
 use crate::data::History;
 use crate::demand::card::{CardLine, CardVerdict, RealismCard};
 use crate::demand::curves::ResponseSummary;
-use crate::evaluate::{Approval, OverlapVerdict};
+use crate::evaluate::{Approval, Interval, OverlapVerdict};
 use crate::features::PersonaModel;
 use crate::report as input;
 use promopt_envs::retail::OfferCatalogue;
@@ -100,6 +100,7 @@ pub(super) fn learning(job: &Job<'_>) -> Result<Vec<input::LearningCurve>, RunEr
 }
 
 pub(super) fn leaderboard(judged: &Judged) -> input::Leaderboard {
+    let paired = |i: Option<&Interval>| i.map_or_else(input::Estimate::unknown, estimate);
     let role = |name: &str| match name {
         _ if name == judged.chosen => input::PolicyRole::Chosen,
         CURRENT => input::PolicyRole::Current,
@@ -110,8 +111,8 @@ pub(super) fn leaderboard(judged: &Judged) -> input::Leaderboard {
         policy: r.policy.clone(),
         role: role(&r.policy),
         margin: estimate(&r.level.margin),
-        uplift_vs_current: estimate(&r.over_current.per_customer_week.interval),
-        uplift_vs_control: estimate(&r.over_control.per_customer_week.interval),
+        uplift_vs_current: paired(r.over_current.as_ref()),
+        uplift_vs_control: paired(r.over_control.as_ref()),
         contact_rate: r.level.contacts.estimate,
         promotion_cost: r.level.promotion_cost.estimate,
         note: if r.simple_rule { "rule".to_owned() } else { "learned".to_owned() },
@@ -193,7 +194,7 @@ pub(super) fn action_mix(
 
 pub(super) fn gate(tested: &Tested) -> Vec<input::GateReason> {
     let condition = |e: &crate::evaluate::gate::GateEvidence| {
-        let interval = &e.margin_uplift.interval;
+        let interval = &e.margin_uplift;
         input::GateReason {
             condition: format!("margin uplift over `{}` above zero", e.reference),
             verdict: if e.passed { input::Check::Pass } else { input::Check::Fail },
