@@ -9,6 +9,7 @@ use super::replay::LoggedAction;
 use super::world::{Ground, year_phase};
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, DemandModel, WeekRecord};
+use rand::Rng;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -132,12 +133,17 @@ struct Subject {
 
 /// Replays the held-out weeks and fills the card.
 #[must_use]
-pub fn realism_card(ground: &Ground<'_>, fitted: &FittedDemand, seed: SeedTree) -> RealismCard {
+pub fn realism_card(
+    ground: &Ground<'_>,
+    fitted: &FittedDemand,
+    lapse_weeks: u32,
+    seed: SeedTree,
+) -> RealismCard {
     let history = ground.history;
     let n_weeks = (history.n_weeks - fitted.train_end) as usize;
     let empty =
         Tally::new(n_weeks, ground.schema.n_personas, ground.schema.n_categories());
-    let (subjects, actual) = observe(ground, fitted.train_end, &empty);
+    let (subjects, actual) = observe(ground, fitted.train_end, lapse_weeks, &empty);
     let draws: Vec<&DemandModel> = fitted.judge.iter().chain([&fitted.mean]).collect();
     let replicate = |r: u64| {
         let model = draws[r as usize % draws.len()];
@@ -148,14 +154,19 @@ pub fn realism_card(ground: &Ground<'_>, fitted: &FittedDemand, seed: SeedTree) 
     RealismCard { lines: lines(&actual, &simulated, &weeks), weeks }
 }
 
-/// Start states of the customers known before the held-out weeks, and what they really did.
-fn observe(ground: &Ground<'_>, train_end: u32, empty: &Tally) -> (Vec<Subject>, Tally) {
+/// Start states of the customers still around before the held-out weeks, and what they really did.
+fn observe(
+    ground: &Ground<'_>,
+    train_end: u32,
+    lapse_weeks: u32,
+    empty: &Tally,
+) -> (Vec<Subject>, Tally) {
     let (mut subjects, mut actual) = (Vec::new(), empty.clone());
     let replay = ground.replay();
     let n_weeks = empty.revenue.len();
     for customer in 0..ground.history.customers.len() as u32 {
         let start = replay.summary(customer, train_end);
-        if start.tenure_weeks() == 0 {
+        if start.tenure_weeks() == 0 || start.recency_weeks() >= lapse_weeks {
             continue;
         }
         let persona = ground.personas.assign(&start);
@@ -192,6 +203,7 @@ fn replay_simulated(
         let luck = seed.index(i as u64);
         let mut traits = vec![0.0; schema.n_features()];
         encoder.encode(&history, train_end, &mut traits);
+        let mut alive = luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
         for (at, logged) in subject.logged.iter().enumerate() {
             let week = train_end + at as u32;
             encoder.encode(&history, week, &mut observation);
@@ -199,7 +211,13 @@ fn replay_simulated(
             let offer = ground.actions.catalogue.offer(logged.map_or(0, |l| l.action));
             let mut stream = luck.index(at as u64).stream();
             let view = schema.read_with_traits(&observation, &traits);
-            model.sample_week(&view, shelf, offer, &mut stream, &mut record);
+            let leaves = stream.random::<f64>() < model.churn;
+            if alive {
+                model.sample_week(&view, shelf, offer, &mut stream, &mut record);
+            } else {
+                record.contact(offer);
+            }
+            alive &= !leaves;
             record.contact_depth = subject.contact_depths[at];
             tally.add(at, subject.persona, &record);
             history.record(&record);

@@ -19,7 +19,7 @@ pub(super) const VISIT_SHARED: usize = VISIT_STATE + VISIT_OFFER;
 /// Shared columns of the incidence model; persona columns follow.
 pub(super) const INCIDENCE_SHARED: usize = INCIDENCE_STATE + INCIDENCE_SHELF + INCIDENCE_OFFER;
 /// Units beyond which a week's purchase is cut for the quantity model.
-const UNITS_MAX: f64 = 25.0;
+const UNITS_MAX: f64 = 150.0;
 
 /// What turns a replayed week into an observation.
 pub(crate) struct Encoder<'a> {
@@ -45,6 +45,8 @@ pub(super) struct Rows {
     pub(super) visit: Design,
     pub(super) incidence: Vec<Design>,
     pub(super) quantity: Vec<Design>,
+    /// Visit rows of each customer after the last visit: the weeks in which they may have left.
+    pub(super) tails: Vec<Range<usize>>,
 }
 
 impl Rows {
@@ -54,6 +56,7 @@ impl Rows {
             visit: Design::new(VISIT_SHARED + 2 * n_personas),
             incidence: many(INCIDENCE_SHARED + 3 * n_personas),
             quantity: many(QUANTITY + n_personas),
+            tails: Vec::new(),
         }
     }
 
@@ -70,6 +73,7 @@ impl Rows {
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
         let mut observation = vec![0.0; schema.n_features()];
         for customer in 0..history.customers.len() as u32 {
+            let first = rows.visit.n();
             replay.walk(customer, weeks.end, |week| {
                 let known = week.history.tenure_weeks() > 0;
                 if week.week < weeks.start || !known || week.history.recency_weeks() >= RECENCY_MAX
@@ -81,6 +85,8 @@ impl Rows {
                 let shelf = &history.shelf_depth[row..row + schema.n_categories()];
                 rows.push(&schema.read(&observation), shelf, catalogue, week);
             });
+            let last = (first..rows.visit.n()).rev().find(|&i| rows.visit.y[i] > 0.0);
+            rows.tails.push(last.map_or(first, |i| i + 1)..rows.visit.n());
         }
         rows
     }
@@ -103,7 +109,7 @@ impl Rows {
         let shared = visit_state(view, shelf_mean).into_iter().chain(response);
         let row = shared.chain(one_hot(1.0)).chain(one_hot(offer.depth));
         let visited = week.record.visited();
-        self.visit.push(row, f64::from(u8::from(visited)));
+        self.visit.push(row, f64::from(u8::from(visited)), week.week);
         if !visited {
             return;
         }
@@ -117,23 +123,24 @@ impl Rows {
                 .chain(one_hot(1.0))
                 .chain(one_hot(depth))
                 .chain(one_hot(own));
-            self.incidence[category].push(row, f64::from(u8::from(hit)));
+            self.incidence[category].push(row, f64::from(u8::from(hit)), week.week);
             if hit {
                 let extra = (bought.units.round().min(UNITS_MAX) - 1.0).max(0.0);
                 let row = quantity_features(view, category, depth, own);
-                self.quantity[category].push(row.into_iter().chain(one_hot(1.0)), extra);
+                let row = row.into_iter().chain(one_hot(1.0));
+                self.quantity[category].push(row, extra, week.week);
             }
         }
     }
 
-    /// Adds the rows of a later range.
-    pub(super) fn append(&mut self, other: Self) {
-        let join = |a: &mut Design, b: Design| {
-            a.x.extend(b.x);
-            a.y.extend(b.y);
-        };
-        join(&mut self.visit, other.visit);
-        self.incidence.iter_mut().zip(other.incidence).for_each(|(a, b)| join(a, b));
-        self.quantity.iter_mut().zip(other.quantity).for_each(|(a, b)| join(a, b));
+    /// The rows before a week, and those from it on.
+    pub(super) fn split_at(&self, week: u32) -> (Self, Self) {
+        let many = |designs: &[Design]| designs.iter().map(|d| d.split_at(week)).unzip();
+        let (visit, incidence, quantity) =
+            (self.visit.split_at(week), many(&self.incidence), many(&self.quantity));
+        (
+            Self { visit: visit.0, incidence: incidence.0, quantity: quantity.0, tails: Vec::new() },
+            Self { visit: visit.1, incidence: incidence.1, quantity: quantity.1, tails: Vec::new() },
+        )
     }
 }

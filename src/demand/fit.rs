@@ -5,6 +5,7 @@
 //! mean of zero. How strongly they are pooled is chosen on the last weeks before the held-out ones.
 
 use super::actions::ActionMap;
+use super::churn::weigh_silence;
 use super::design::{Encoder, INCIDENCE_SHARED, Rows, VISIT_SHARED};
 use super::error::DemandError;
 use super::glm::{Design, Family, GlmFit, Prior, fit, mean_log_likelihood};
@@ -12,7 +13,8 @@ use super::replay::Replay;
 use crate::data::History;
 use promopt_envs::SeedTree;
 use promopt_envs::retail::demand::{
-    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
+    INCIDENCE_CONTACTS, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH, INCIDENCE_SHELF, INCIDENCE_STATE,
+    INCIDENCE_STOCK, QUANTITY, VISIT_CONTACTS, VISIT_OFFER, VISIT_OFFER_DEPTH, VISIT_STATE,
 };
 use promopt_envs::retail::{CategoryModel, DemandModel, VisitModel};
 use rand_distr::{Distribution, StandardNormal};
@@ -32,6 +34,8 @@ const DEPTH_SD: f64 = 5.0;
 /// category, at pooling strength 1.
 const POOL_STATE_SD: f64 = 1.0;
 const POOL_DEPTH_SD: f64 = 3.0;
+/// Pooling of personas while the hazard of leaving is learnt.
+const CHURN_POOLING: f64 = 16.0;
 /// Rows that a fit of one part needs.
 const ROWS_MIN: usize = 50;
 /// Rows used for the fit over all categories.
@@ -159,12 +163,13 @@ pub(crate) fn fit_demand(
     }
     let replay = Replay::new(history, actions);
     let collect = |weeks| Rows::collect(history, &replay, &actions.catalogue, encoder, weeks);
-    let middle = train_end - VALIDATION_WEEKS;
-    let (early, late) = (collect(0..middle), collect(middle..train_end));
-    let held_out = collect(train_end..history.n_weeks);
-    let mut all = collect(0..middle);
-    all.append(collect(middle..train_end));
     let n_personas = encoder.schema.n_personas;
+    let mut all = collect(0..train_end);
+    let visit_shape = visit_prior(n_personas);
+    let failed = || DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 };
+    let churn = weigh_silence(&mut all, &visit_shape.at(CHURN_POOLING)).ok_or_else(failed)?;
+    let (early, late) = all.split_at(train_end - VALIDATION_WEEKS);
+    let held_out = collect(train_end..history.n_weeks);
     let split = |part: fn(&Rows) -> &Design| Split {
         early: part(&early),
         late: part(&late),
@@ -175,7 +180,7 @@ pub(crate) fn fit_demand(
         "visit".to_owned(),
         Family::Bernoulli,
         &split(|r| &r.visit),
-        &visit_prior(n_personas),
+        &visit_shape,
     )?;
     let incidence_mean = pooled(Family::Bernoulli, &all.incidence, INCIDENCE_SHARED, "incidence")?;
     let quantity_mean = pooled(Family::Poisson, &all.quantity, QUANTITY, "quantity")?;
@@ -196,7 +201,8 @@ pub(crate) fn fit_demand(
     }
     let offer_evidence = evidence(history, actions);
     let prices = prices::learn(history, actions, encoder, train_end);
-    let posterior = Posterior { visit, incidence, quantity, prices, n_personas, offer_evidence };
+    let posterior =
+        Posterior { visit, incidence, quantity, prices, churn, n_personas, offer_evidence };
     Ok(posterior.into_fitted(config, seed, train_end))
 }
 
@@ -258,7 +264,7 @@ fn pooled(
     let mut design = Design::new(shared);
     for part in designs {
         for (row, &y) in part.x.chunks_exact(part.p).zip(&part.y).step_by(stride) {
-            design.push(row[..shared].iter().copied(), y);
+            design.push(row[..shared].iter().copied(), y, 0);
         }
     }
     let sd = |j: usize| {
@@ -298,7 +304,7 @@ fn fit_part(
     if !fit.converged {
         return Err(failed(fit.iterations));
     }
-    let mean = rows.all.y.iter().sum::<f64>() / rows.all.n().max(1) as f64;
+    let mean = rows.all.mean();
     let report = PartReport {
         part: name,
         rows: rows.all.n(),
@@ -317,7 +323,7 @@ fn constant_log_likelihood(family: Family, design: &Design, mean: f64) -> f64 {
         Family::Bernoulli => (mean / (1.0 - mean)).ln(),
         Family::Poisson => mean.ln(),
     };
-    let constant = Design { p: 1, x: vec![1.0; design.n()], y: design.y.clone() };
+    let constant = Design { p: 1, x: vec![1.0; design.n()], ..design.clone() };
     mean_log_likelihood(family, &constant, &[eta])
 }
 
@@ -327,6 +333,7 @@ struct Posterior {
     incidence: Vec<Part>,
     quantity: Vec<Part>,
     prices: prices::Prices,
+    churn: f64,
     n_personas: usize,
     offer_evidence: OfferEvidence,
 }
@@ -358,6 +365,10 @@ impl Posterior {
     }
 
     /// A model from coefficients chosen per part.
+    ///
+    /// Terms that stand for what offers cost later (contacts, reference depth, stock at home) keep
+    /// their sign from theory: a positive estimate means that good customers are contacted more,
+    /// not that contacts make them good, so it becomes 0.
     fn assemble(&self, mut coefficients: impl FnMut(&Part, &str) -> Vec<f64>) -> DemandModel {
         let k = self.n_personas;
         let take = |row: &mut Vec<f64>, n: usize| -> Vec<f64> { row.drain(..n).collect() };
@@ -387,12 +398,25 @@ impl Posterior {
                 shelf_mean: self.prices.shelf_mean[c],
             });
         }
+        visit.state[VISIT_CONTACTS] = visit.state[VISIT_CONTACTS].min(0.0);
+        visit.state[VISIT_OFFER_DEPTH] = visit.state[VISIT_OFFER_DEPTH].min(0.0);
+        for category in &mut categories {
+            for j in [INCIDENCE_STOCK, INCIDENCE_OFFER_DEPTH, INCIDENCE_CONTACTS] {
+                category.state[j] = category.state[j].min(0.0);
+            }
+        }
         if self.offer_evidence == OfferEvidence::AssumedFromShelf {
+            visit.state[VISIT_CONTACTS] = 0.0;
+            visit.state[VISIT_OFFER_DEPTH] = 0.0;
+            for category in &mut categories {
+                category.state[INCIDENCE_CONTACTS] = 0.0;
+                category.state[INCIDENCE_OFFER_DEPTH] = 0.0;
+            }
             visit.offer.fill(0.0);
             visit.persona_offer.fill(0.0);
             categories.iter_mut().for_each(assume_offers_act_like_shelf_discounts);
         }
-        DemandModel { visit, categories, redemption: self.prices.redemption }
+        DemandModel { visit, categories, redemption: self.prices.redemption, churn: self.churn }
     }
 }
 

@@ -27,6 +27,10 @@ pub(crate) struct Design {
     pub(crate) p: usize,
     pub(crate) x: Vec<f64>,
     pub(crate) y: Vec<f64>,
+    /// How much each row counts, `[n]`.
+    pub(crate) weight: Vec<f64>,
+    /// Week of each row, `[n]`.
+    pub(crate) week: Vec<u32>,
 }
 
 /// Gaussian prior with independent components.
@@ -48,12 +52,14 @@ pub(crate) struct GlmFit {
 
 impl Design {
     pub(crate) fn new(p: usize) -> Self {
-        Self { p, x: Vec::new(), y: Vec::new() }
+        Self { p, ..Self::default() }
     }
 
-    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64, week: u32) {
         self.x.extend(row);
         self.y.push(y);
+        self.weight.push(1.0);
+        self.week.push(week);
         debug_assert_eq!(self.x.len(), self.p * self.y.len());
     }
 
@@ -61,15 +67,27 @@ impl Design {
         self.y.len()
     }
 
-    /// Mean square of each column, the scale on which its coefficient is penalised.
-    pub(crate) fn mean_squares(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.p];
-        for row in self.x.chunks_exact(self.p.max(1)) {
-            for (sum, x) in sums.iter_mut().zip(row) {
-                *sum += x * x;
-            }
+    /// The rows before a week, and those from it on.
+    pub(crate) fn split_at(&self, week: u32) -> (Self, Self) {
+        let (mut before, mut after) = (Self::new(self.p), Self::new(self.p));
+        for (i, row) in self.x.chunks_exact(self.p).enumerate() {
+            let side = if self.week[i] < week { &mut before } else { &mut after };
+            side.push(row.iter().copied(), self.y[i], self.week[i]);
+            side.weight[side.y.len() - 1] = self.weight[i];
         }
-        sums.iter().map(|s| s / self.n().max(1) as f64).collect()
+        (before, after)
+    }
+
+    /// Weighted mean of the responses.
+    pub(crate) fn mean(&self) -> f64 {
+        dot(&self.weight, &self.y) / self.weight.iter().sum::<f64>().max(1e-12)
+    }
+
+    /// Rows in chunks: features, responses, weights.
+    fn chunks(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[f64], &[f64])> {
+        let x = self.x.par_chunks(CHUNK_ROWS * self.p);
+        let y = self.y.par_chunks(CHUNK_ROWS);
+        x.zip(y).zip(self.weight.par_chunks(CHUNK_ROWS)).map(|((x, y), w)| (x, y, w))
     }
 }
 
@@ -84,6 +102,11 @@ impl Family {
             }
             Self::Poisson => (eta.exp(), eta.exp()),
         }
+    }
+
+    /// Mean response of a row.
+    pub(crate) fn mean(self, row: &[f64], beta: &[f64]) -> f64 {
+        self.mean_variance(dot(row, beta)).0
     }
 
     /// Log-likelihood of one response, up to terms without β.
@@ -102,36 +125,32 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 /// Mean log-likelihood of the responses under `beta`.
 pub(crate) fn mean_log_likelihood(family: Family, design: &Design, beta: &[f64]) -> f64 {
-    log_likelihood(family, design, beta) / design.n().max(1) as f64
+    log_likelihood(family, design, beta) / design.weight.iter().sum::<f64>().max(1e-12)
 }
 
 fn log_likelihood(family: Family, design: &Design, beta: &[f64]) -> f64 {
     let p = design.p;
-    let chunk = |(x, y): (&[f64], &[f64])| -> f64 {
-        x.chunks_exact(p).zip(y).map(|(row, &y)| family.log_likelihood(dot(row, beta), y)).sum()
+    let chunk = |(x, y, w): (&[f64], &[f64], &[f64])| -> f64 {
+        let rows = x.chunks_exact(p).zip(y).zip(w);
+        rows.map(|((row, &y), w)| w * family.log_likelihood(dot(row, beta), y)).sum()
     };
-    let parts: Vec<f64> = design
-        .x
-        .par_chunks(CHUNK_ROWS * p)
-        .zip(design.y.par_chunks(CHUNK_ROWS))
-        .map(chunk)
-        .collect();
+    let parts: Vec<f64> = design.chunks().map(chunk).collect();
     parts.iter().sum()
 }
 
 /// Gradient and negative Hessian of the log-likelihood, without the prior.
 fn curvature(family: Family, design: &Design, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
     let p = design.p;
-    let chunk = |(x, y): (&[f64], &[f64])| {
+    let chunk = |(x, y, w): (&[f64], &[f64], &[f64])| {
         let (mut gradient, mut hessian) = (vec![0.0; p], vec![0.0; p * p]);
-        for (row, &y) in x.chunks_exact(p).zip(y) {
+        for ((row, &y), &w) in x.chunks_exact(p).zip(y).zip(w) {
             let (mean, variance) = family.mean_variance(dot(row, beta));
             for (i, &xi) in row.iter().enumerate() {
                 if xi == 0.0 {
                     continue;
                 }
-                gradient[i] += xi * (y - mean);
-                let weighted = variance * xi;
+                gradient[i] += w * xi * (y - mean);
+                let weighted = w * variance * xi;
                 for (h, &xj) in hessian[i * p..].iter_mut().zip(&row[..=i]) {
                     *h += weighted * xj;
                 }
@@ -139,12 +158,7 @@ fn curvature(family: Family, design: &Design, beta: &[f64]) -> (Vec<f64>, Vec<f6
         }
         (gradient, hessian)
     };
-    let parts: Vec<_> = design
-        .x
-        .par_chunks(CHUNK_ROWS * p)
-        .zip(design.y.par_chunks(CHUNK_ROWS))
-        .map(chunk)
-        .collect();
+    let parts: Vec<_> = design.chunks().map(chunk).collect();
     let (mut gradient, mut hessian) = (vec![0.0; p], vec![0.0; p * p]);
     for (g, h) in parts {
         gradient.iter_mut().zip(g).for_each(|(a, b)| *a += b);
@@ -253,7 +267,8 @@ impl GlmFit {
     }
 
     /// Posterior standard deviation of one coefficient.
-    pub(crate) fn standard_error(&self, j: usize) -> f64 {
+    #[cfg(test)]
+    fn standard_error(&self, j: usize) -> f64 {
         let p = self.beta.len();
         let mut unit = vec![0.0; p];
         unit[j] = 1.0;
@@ -271,7 +286,7 @@ mod tests {
     fn an_intercept_is_the_log_odds() {
         let mut design = Design::new(1);
         for i in 0..100 {
-            design.push([1.0], f64::from(u8::from(i < 25)));
+            design.push([1.0], f64::from(u8::from(i < 25)), 0);
         }
         let prior = Prior { mean: vec![0.0], precision: vec![1e-9] };
         let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
@@ -294,7 +309,7 @@ mod tests {
                     Family::Bernoulli => f64::from(u8::from(u < 1.0 / (1.0 + (-eta).exp()))),
                     Family::Poisson => promopt_envs::retail::demand::poisson_quantile(eta.exp(), u),
                 };
-                design.push([1.0, x], y);
+                design.push([1.0, x], y, 0);
             }
             let prior = Prior { mean: vec![0.0; 2], precision: vec![1e-6; 2] };
             let fit = fit(family, &design, &prior).expect("a finite design");
@@ -307,7 +322,7 @@ mod tests {
     #[test]
     fn a_tight_prior_wins_over_little_data() {
         let mut design = Design::new(1);
-        design.push([1.0], 1.0);
+        design.push([1.0], 1.0, 0);
         let prior = Prior { mean: vec![-2.0], precision: vec![1e6] };
         let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
         assert!((fit.beta[0] + 2.0).abs() < 1e-4);

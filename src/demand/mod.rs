@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod card;
+mod churn;
 pub mod curves;
 pub(crate) mod design;
 pub mod error;

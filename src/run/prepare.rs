@@ -82,7 +82,12 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");
     let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
-    let card = card::realism_card(&ground, &fitted, seed.child("card"));
+    let card = card::realism_card(
+        &ground,
+        &fitted,
+        job.config.environment.lapse_weeks,
+        seed.child("card"),
+    );
     let summaries = ground.summaries(history.n_weeks);
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     let response = curves::summarise(&ground, &fitted, &summaries, &alive);

