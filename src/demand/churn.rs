@@ -20,18 +20,22 @@ const HAZARD_PRIOR: (f64, f64) = (1.0, 200.0);
 /// the weekly hazard of leaving. `None` when the visit model cannot be fitted.
 pub(super) fn weigh_silence(rows: &mut Rows, prior: &Prior) -> Option<f64> {
     let mut hazard = HAZARD_START;
+    let given = rows.visit.weight.clone();
     for tail in &rows.tails {
         for (weeks, i) in tail.clone().enumerate() {
-            rows.visit.weight[i] = 0.9_f64.powi(weeks as i32);
+            rows.visit.weight[i] = given[i] * 0.9_f64.powi(weeks as i32);
         }
     }
     for _ in 0..ITERATIONS {
         let model = fit(Family::Bernoulli, &rows.visit, prior)?;
-        let mut left = HAZARD_PRIOR.0;
+        let (mut left, mut silent_lived) = (HAZARD_PRIOR.0, 0.0);
         for tail in &rows.tails {
             left += expect(&mut rows.visit, tail.clone(), &model, hazard);
+            tail.clone().for_each(|i| silent_lived += rows.visit.weight[i]);
+            tail.clone().for_each(|i| rows.visit.weight[i] *= given[i]);
         }
-        let lived: f64 = rows.visit.weight.iter().sum::<f64>() + HAZARD_PRIOR.1;
+        let silent: usize = rows.tails.iter().map(ExactSizeIterator::len).sum();
+        let lived = (rows.visit.n() - silent) as f64 + silent_lived + HAZARD_PRIOR.1;
         hazard = left / lived;
     }
     Some(hazard)
@@ -65,7 +69,7 @@ mod tests {
     fn two_silent_weeks_by_hand() {
         // p = 1/2 and h = 1/5: s = 1, 0.4, 0.16; Z = 0.16 + 0.2 (1 + 0.4) = 0.44.
         let mut visit = Design::new(1);
-        (0..2).for_each(|week| visit.push([1.0], 0.0, week));
+        (0..2).for_each(|week| visit.push([1.0], 0.0, week, 1.0));
         let model =
             GlmFit { beta: vec![0.0], factor: vec![1.0], iterations: 1, converged: true };
         let gone = expect(&mut visit, 0..2, &model, 0.2);

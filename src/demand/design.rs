@@ -2,10 +2,10 @@
 //! quantity rows per category and visit.
 
 use super::glm::Design;
-use super::replay::{Replay, WeekView};
+use super::replay::{LoggedAction, Replay, WeekView};
 use crate::data::History;
 use promopt_envs::retail::demand::{
-    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
+    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE, felt_depth,
     incidence_offer, incidence_shelf, incidence_state, quantity_features, visit_offer, visit_state,
 };
 use promopt_envs::retail::history::RECENCY_MAX;
@@ -20,6 +20,9 @@ pub(super) const VISIT_SHARED: usize = VISIT_STATE + VISIT_OFFER;
 pub(super) const INCIDENCE_SHARED: usize = INCIDENCE_STATE + INCIDENCE_SHELF + INCIDENCE_OFFER;
 /// Units beyond which a week's purchase is cut for the quantity model.
 const UNITS_MAX: f64 = 150.0;
+
+/// Smallest and largest stabilised weight of a row.
+const WEIGHT_RANGE: (f64, f64) = (0.2, 5.0);
 
 /// What turns a replayed week into an observation.
 pub(crate) struct Encoder<'a> {
@@ -71,6 +74,7 @@ impl Rows {
     ) -> Self {
         let schema = encoder.schema;
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
+        let usual = action_shares(history, replay, catalogue.n_actions());
         let mut observation = vec![0.0; schema.n_features()];
         for customer in 0..history.customers.len() as u32 {
             let first = rows.visit.n();
@@ -83,7 +87,8 @@ impl Rows {
                 encoder.encode(week.history, week.week, &mut observation);
                 let row = week.week as usize * schema.n_categories();
                 let shelf = &history.shelf_depth[row..row + schema.n_categories()];
-                rows.push(&schema.read(&observation), shelf, catalogue, week);
+                let weight = stabilised_weight(week.logged, &usual);
+                rows.push(&schema.read(&observation), shelf, catalogue, week, weight);
             });
             let last = (first..rows.visit.n()).rev().find(|&i| rows.visit.y[i] > 0.0);
             rows.tails.push(last.map_or(first, |i| i + 1)..rows.visit.n());
@@ -97,6 +102,7 @@ impl Rows {
         shelf: &[f64],
         catalogue: &OfferCatalogue,
         week: &WeekView<'_>,
+        weight: f64,
     ) {
         let offer = catalogue.offer(week.logged.map_or(0, |l| l.action));
         let persona = view.persona();
@@ -107,28 +113,29 @@ impl Rows {
         let response =
             offer.category.map_or([0.0; VISIT_OFFER], |c| visit_offer(view, c, offer.depth));
         let shared = visit_state(view, shelf_mean).into_iter().chain(response);
-        let row = shared.chain(one_hot(1.0)).chain(one_hot(offer.depth));
+        let row = shared.chain(one_hot(1.0)).chain(one_hot(felt_depth(offer.depth)));
         let visited = week.record.visited();
-        self.visit.push(row, f64::from(u8::from(visited)), week.week);
+        self.visit.push(row, f64::from(u8::from(visited)), week.week, weight);
         if !visited {
             return;
         }
         for (category, bought) in week.record.categories.iter().enumerate() {
             let (own, depth) = (offer.depth_in(category), shelf[category]);
             let hit = bought.units > 0.0;
-            let row = incidence_state(view, category)
+            let elsewhere = if own > 0.0 { 0.0 } else { offer.depth };
+            let row = incidence_state(view, category, elsewhere)
                 .into_iter()
                 .chain(incidence_shelf(view, depth))
                 .chain(incidence_offer(view, category, own))
                 .chain(one_hot(1.0))
                 .chain(one_hot(depth))
-                .chain(one_hot(own));
-            self.incidence[category].push(row, f64::from(u8::from(hit)), week.week);
+                .chain(one_hot(felt_depth(own)));
+            self.incidence[category].push(row, f64::from(u8::from(hit)), week.week, weight);
             if hit {
                 let extra = (bought.units.round().min(UNITS_MAX) - 1.0).max(0.0);
                 let row = quantity_features(view, category, depth, own);
                 let row = row.into_iter().chain(one_hot(1.0));
-                self.quantity[category].push(row, extra, week.week);
+                self.quantity[category].push(row, extra, week.week, weight);
             }
         }
     }
@@ -143,4 +150,27 @@ impl Rows {
             Self { visit: visit.1, incidence: incidence.1, quantity: quantity.1, tails: Vec::new() },
         )
     }
+}
+
+/// How often each action was logged, as shares; shape `[n_actions]`.
+fn action_shares(history: &History, replay: &Replay<'_>, n_actions: usize) -> Vec<f64> {
+    let mut counts = vec![0.0_f64; n_actions];
+    for exposure in &history.exposures {
+        if let Some(action) = replay.action_of(exposure.offer) {
+            counts[action] += 1.0;
+        }
+    }
+    let total = counts.iter().sum::<f64>().max(1.0);
+    counts.iter().map(|n| n / total).collect()
+}
+
+/// Stabilised inverse propensity weight: how usual the action is over how likely it was here, cut
+/// to [`WEIGHT_RANGE`]. Rows are weighed as if offers had been made without looking at the customer,
+/// so a response that the model draws too simply is at least right on average over everybody, not
+/// over those who were targeted. 1 where no propensity was logged. Reference: Robins, Hernán and
+/// Brumback 2000.
+fn stabilised_weight(logged: Option<LoggedAction>, usual: &[f64]) -> f64 {
+    let weight = |l: LoggedAction| l.propensity.map(|p| usual[l.action] / p);
+    let (low, high) = WEIGHT_RANGE;
+    logged.and_then(weight).map_or(1.0, |w| w.clamp(low, high))
 }

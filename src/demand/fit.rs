@@ -13,7 +13,7 @@ use super::replay::Replay;
 use crate::data::History;
 use promopt_envs::SeedTree;
 use promopt_envs::retail::demand::{
-    INCIDENCE_CONTACTS, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH, INCIDENCE_SHELF, INCIDENCE_STATE,
+    INCIDENCE_CONTACTS, INCIDENCE_ELSEWHERE, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH, INCIDENCE_SHELF, INCIDENCE_STATE,
     INCIDENCE_STOCK, QUANTITY, VISIT_CONTACTS, VISIT_OFFER, VISIT_OFFER_DEPTH, VISIT_STATE,
 };
 use promopt_envs::retail::{CategoryModel, DemandModel, VisitModel};
@@ -263,8 +263,9 @@ fn pooled(
     let stride = total.div_ceil(POOLED_ROWS_MAX);
     let mut design = Design::new(shared);
     for part in designs {
-        for (row, &y) in part.x.chunks_exact(part.p).zip(&part.y).step_by(stride) {
-            design.push(row[..shared].iter().copied(), y, 0);
+        for i in (0..part.n()).step_by(stride) {
+            let row = &part.x[i * part.p..i * part.p + shared];
+            design.push(row.iter().copied(), part.y[i], part.week[i], part.weight[i]);
         }
     }
     let sd = |j: usize| {
@@ -411,6 +412,7 @@ impl Posterior {
             for category in &mut categories {
                 category.state[INCIDENCE_CONTACTS] = 0.0;
                 category.state[INCIDENCE_OFFER_DEPTH] = 0.0;
+                category.state[INCIDENCE_ELSEWHERE] = 0.0;
             }
             visit.offer.fill(0.0);
             visit.persona_offer.fill(0.0);

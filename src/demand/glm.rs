@@ -55,10 +55,10 @@ impl Design {
         Self { p, ..Self::default() }
     }
 
-    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64, week: u32) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64, week: u32, weight: f64) {
         self.x.extend(row);
         self.y.push(y);
-        self.weight.push(1.0);
+        self.weight.push(weight);
         self.week.push(week);
         debug_assert_eq!(self.x.len(), self.p * self.y.len());
     }
@@ -72,8 +72,7 @@ impl Design {
         let (mut before, mut after) = (Self::new(self.p), Self::new(self.p));
         for (i, row) in self.x.chunks_exact(self.p).enumerate() {
             let side = if self.week[i] < week { &mut before } else { &mut after };
-            side.push(row.iter().copied(), self.y[i], self.week[i]);
-            side.weight[side.y.len() - 1] = self.weight[i];
+            side.push(row.iter().copied(), self.y[i], self.week[i], self.weight[i]);
         }
         (before, after)
     }
@@ -286,7 +285,7 @@ mod tests {
     fn an_intercept_is_the_log_odds() {
         let mut design = Design::new(1);
         for i in 0..100 {
-            design.push([1.0], f64::from(u8::from(i < 25)), 0);
+            design.push([1.0], f64::from(u8::from(i < 25)), 0, 1.0);
         }
         let prior = Prior { mean: vec![0.0], precision: vec![1e-9] };
         let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
@@ -309,7 +308,7 @@ mod tests {
                     Family::Bernoulli => f64::from(u8::from(u < 1.0 / (1.0 + (-eta).exp()))),
                     Family::Poisson => promopt_envs::retail::demand::poisson_quantile(eta.exp(), u),
                 };
-                design.push([1.0, x], y, 0);
+                design.push([1.0, x], y, 0, 1.0);
             }
             let prior = Prior { mean: vec![0.0; 2], precision: vec![1e-6; 2] };
             let fit = fit(family, &design, &prior).expect("a finite design");
@@ -322,7 +321,7 @@ mod tests {
     #[test]
     fn a_tight_prior_wins_over_little_data() {
         let mut design = Design::new(1);
-        design.push([1.0], 1.0, 0);
+        design.push([1.0], 1.0, 0, 1.0);
         let prior = Prior { mean: vec![-2.0], precision: vec![1e6] };
         let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
         assert!((fit.beta[0] + 2.0).abs() < 1e-4);

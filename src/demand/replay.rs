@@ -74,6 +74,12 @@ impl<'a> Replay<'a> {
         summary
     }
 
+    /// The action that an offer of the history was; `None` when its content is unknown.
+    #[must_use]
+    pub fn action_of(&self, history_offer: u16) -> Option<ActionId> {
+        self.actions.action_of(history_offer)
+    }
+
     /// The summary of a customer after the weeks `0..until`.
     #[must_use]
     pub fn summary(&self, customer: u32, until: u32) -> CustomerHistory {

@@ -287,6 +287,7 @@ mod probe {
         let alive = ground.alive(&summaries, 20);
         let greedy = promopt_policies::GreedyMargin::myopic(ground.schema.clone(), actions.catalogue.clone(), fitted.mean.clone());
         let mut values = vec![0.0; retailer.catalogue().n_actions()];
+        let mut units: std::collections::BTreeMap<u32, [f64; 7]> = Default::default();
         let (mut rows, mut dead) = (Vec::new(), 0);
         for (customer, row) in past.tables.customers.iter().enumerate() {
             let hash = hash_customer(SALT, &row.customer_id);
@@ -296,11 +297,48 @@ mod probe {
             let obs = crate::run::learn::observe(&ground, &summaries[i], history.n_weeks);
             let scores = greedy.scores(&obs);
             retailer.expected_contributions_into(customer, &past.states[customer], history.n_weeks, &mut values);
+            let view = ground.schema.read(&obs);
+            let shelf: Vec<f64> = fitted.mean.categories.iter().map(|c| c.shelf_mean).collect();
+            for (a, offer) in actions.catalogue.offers().iter().enumerate() {
+                let e = fitted.mean.expected_week(&view, &shelf, offer);
+                let c = offer.category.unwrap_or(0);
+                let (pt, ut) = fitted.mean.response_at(&view, c, shelf[c], offer);
+                let all: f64 = (0..shelf.len()).map(|c| fitted.mean.response_at(&view, c, shelf[c], offer).1).sum();
+                let w = retailer.catalogue().find(&offer.id).unwrap();
+                let t = retailer.expected_units(customer, &past.states[customer], history.n_weeks, retailer.catalogue().offer(w));
+                let k = units.entry((offer.depth * 100.0).round() as u32).or_insert([0.0; 7]);
+                for (s, x) in k.iter_mut().zip([1.0, all, t, e.visit, pt, ut, e.revenue]) { *s += x; }
+            }
             for (a, offer) in actions.catalogue.offers().iter().enumerate().skip(1) {
                 let w = retailer.catalogue().find(&offer.id).unwrap();
                 rows.push((scores[a] - scores[0], values[w] - values[0], offer.depth, scores[0], values[0], a, customer));
             }
         }
+        for (d, s) in &units { println!("depth {d}: all units fitted {:.3} true {:.3}; visit {:.3} p(target) {:.3} units(target) {:.3} revenue {:.3}", s[1]/s[0], s[2]/s[0], s[3]/s[0], s[4]/s[0], s[5]/s[0], s[6]/s[0]); }
+        let mut tab: std::collections::BTreeMap<(String, usize), [f64; 15]> = Default::default();
+        for customer in 0..history.customers.len() as u32 {
+            ground.replay().walk(customer, history.n_weeks, |w| {
+                let Some(l) = w.logged else { return };
+                if w.history.tenure_weeks() == 0 || w.history.recency_weeks() > 8 { return; }
+                let offer = actions.catalogue.offer(l.action);
+                let obs = crate::run::learn::observe(&ground, w.history, w.week);
+                let view = ground.schema.read(&obs);
+                let n = ground.schema.n_categories();
+                let shelf = &history.shelf_depth[w.week as usize * n..(w.week as usize + 1) * n];
+                let e = fitted.mean.expected_week(&view, shelf, offer);
+                let alive = fitted.mean.alive(&view);
+                let weight = if l.action > 0 { 1.0 / 18.0 / l.propensity.unwrap() } else { 1.0 };
+                let c = offer.category.unwrap_or(0);
+                let (pt, ut) = fitted.mean.response_at(&view, c, shelf[c], offer);
+                let share = (view.category_share(c) * 10.0) as usize;
+                let rec = (view.category_recency(c) as usize).min(8);
+                for key in [("depth".to_owned(), (offer.depth * 100.0).round() as usize), (format!("cat{:.1}", offer.depth), c), (format!("share{:.1}", offer.depth), share), (format!("recc{:.1}", offer.depth), rec), (format!("red{:.1}", offer.depth), (view.redemption_rate() * 10.0) as usize), (format!("cont{:.1}", offer.depth), (view.contacts()) as usize)] {
+                    let t = tab.entry(key).or_insert([0.0; 15]);
+                    for (s, x) in t.iter_mut().zip([1.0, f64::from(u8::from(w.record.visited())), e.visit * alive, f64::from(u8::from(w.record.categories[c].units > 0.0)), pt * alive, w.record.contribution(), alive * (e.contribution + offer.contact_cost) - offer.contact_cost, w.record.revenue(), alive * e.revenue, w.record.categories[c].units, ut * alive, w.record.categories[c].gross, w.record.categories[c].shelf_discount, w.record.categories[c].offer_discount, w.record.categories.iter().map(|c| c.gross).sum::<f64>()]) { *s += weight * x; }
+                }
+            });
+        }
+        for (k, s) in &tab { println!("depth {k:?} n={:.0} visit {:.3}/{:.3} target {:.3}/{:.3} margin {:.3}/{:.3} revenue {:.3}/{:.3} units {:.3}/{:.3} target gross {:.3} shelf {:.3} offer {:.3} gross {:.3}", s[0], s[1]/s[0], s[2]/s[0], s[3]/s[0], s[4]/s[0], s[5]/s[0], s[6]/s[0], s[7]/s[0], s[8]/s[0], s[9]/s[0], s[10]/s[0], s[11]/s[0], s[12]/s[0], s[13]/s[0], s[14]/s[0]); }
         println!("dead {dead} of {}", alive.len());
         for depth in [0.1, 0.2, 0.3] {
             let r: Vec<_> = rows.iter().filter(|r| r.2 == depth).collect();
@@ -338,7 +376,7 @@ mod probe {
         let priced = greedy.with_prices(0.5, 2.0);
         for (label, policy) in [("myopic", &greedy as &dyn Policy), ("priced", &priced), ("always20", &job.trained().unwrap()[3].policy as &dyn Policy)] {
             let (mut before, mut before_f) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0));
-            for n in [1u32, 2, 3, 4, 6, 8, 12, 16, 20, 26] {
+            for n in [1u32, 26] {
                 cast.n_weeks = n;
                 let total = |o: &[CustomerOutcome]| (o.iter().map(|x| x.contribution).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.visits)).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.contacts)).sum::<f64>() / o.len() as f64);
                 let a = total(&cast.play(|| |at: &Moment<'_>| cast.decide(policy, at)));

@@ -1,6 +1,6 @@
 //! Every kind of bad input ends in a message that says what to do, and in the right exit code.
 
-use crate::shop::{Ended, SMALL, Shop, finished};
+use crate::shop::{Ended, Shop, finished};
 use promopt::config::Config;
 use std::fmt::Write;
 use std::fs;
@@ -216,26 +216,6 @@ fn wrong_flags_are_usage_errors() {
     assert!(shop.promopt("run --foo").stderr.contains("'--foo'"));
     assert!(shop.promopt("--help").succeeds().stdout.contains("Usage: promopt"));
     assert!(shop.promopt("--version").succeeds().stdout.starts_with("promopt "));
-}
-
-#[test]
-fn a_policy_that_is_not_approved_fails_only_when_approval_is_required() {
-    // No offer is this shallow, so every policy makes none and none can be better than none.
-    let shop = Shop::new();
-    shop.write("none.toml", format!("{SMALL}[guardrails]\nmax_depth = 0.01\n"));
-    let required = shop.promopt("run -c none.toml --run run --require-approval");
-    required.fails(5, &["the gate does not approve the policy: "]);
-    assert!(shop.path("run/report.html").exists() && shop.path("run/policy").exists());
-    shop.promopt("export --run run --require-approval").fails(5, &["does not approve"]);
-    let manifest = fs::read_to_string(shop.path("run/policy/manifest.json")).expect("it is there");
-    assert!(manifest.contains("not_approved"));
-    let allowed = shop.promopt("export --run run");
-    assert!(allowed.succeeds().stdout.contains("not_approved"), "{allowed:#?}");
-    let score = "score --policy run/policy --history run/world --as-of 2024-10-07";
-    shop.promopt(score).succeeds();
-    let actions = fs::read_to_string(shop.path("actions.csv")).expect("it was written");
-    let offers = actions.lines().skip(1).filter_map(|line| line.split(',').nth(1));
-    assert!(offers.clone().count() > 0 && offers.clone().all(|offer| offer == "none"), "{actions}");
 }
 
 #[test]

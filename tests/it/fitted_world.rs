@@ -6,7 +6,7 @@ use promopt::demand::{ActionMap, FittedDemand, Ground};
 use promopt::features::PersonaModel;
 use promopt::run::load::PersonaFile;
 use promopt::run::{RunFolder, RunRecord};
-use promopt_envs::retail::{CustomerHistory, PromotionWorld};
+use promopt_envs::retail::PromotionWorld;
 
 /// What the stages before training left in the folder.
 pub(crate) struct Pieces {
@@ -45,7 +45,7 @@ impl Pieces {
     pub(crate) fn world_after_history(&self) -> (PromotionWorld, Vec<usize>) {
         let (ground, until) = (self.ground(), self.history.n_weeks);
         let summaries = ground.summaries(until);
-        let known = |i: &usize| CustomerHistory::tenure_weeks(&summaries[*i]) > 0;
+        let known = |i: &usize| summaries[*i].tenure_weeks() > 0;
         let who: Vec<usize> = (0..summaries.len()).filter(known).collect();
         (ground.world(self.fitted.train.clone(), &summaries, &who, until), who)
     }

@@ -1,6 +1,6 @@
 //! A team's own files: other column names, another delimiter, and what is left after a failure.
 
-use crate::shop::{SMALL, Shop, assert_same, finished, snapshot};
+use crate::shop::{SMALL, Shop, assert_same, finished, snapshot, snapshot_without_times};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -61,11 +61,11 @@ const RENAMED: [(&str, &str, &str); 4] = [
 ];
 
 /// A shop with the tables of the shared run under other names, and a config that maps them.
-fn shop_with_own_files() -> Shop {
+fn shop_with_own_files(more: &str) -> Shop {
     finished().ended.succeeds();
     let shop = Shop::new();
     let settings = SMALL.find("[fit]").map_or("", |at| &SMALL[at..]);
-    shop.write("own.toml", format!("name = \"own\"\n{MAPPING}\n{settings}"));
+    shop.write("own.toml", format!("name = \"own\"\n{MAPPING}\n{settings}{more}"));
     for (file, table, header) in RENAMED {
         let path = finished().run.join("world").join(table);
         let text = fs::read_to_string(path).expect("the world was written");
@@ -87,7 +87,7 @@ fn quality(files: &BTreeMap<String, Vec<u8>>) -> serde_json::Value {
 
 #[test]
 fn other_column_names_and_delimiters_give_the_same_history_and_agents() {
-    let shop = shop_with_own_files();
+    let shop = shop_with_own_files("");
     shop.promopt("check -c own.toml").succeeds();
     let ended = shop.promopt("run -c own.toml");
     ended.succeeds();
@@ -104,9 +104,9 @@ fn other_column_names_and_delimiters_give_the_same_history_and_agents() {
 
 #[test]
 fn a_file_that_breaks_between_two_runs_leaves_the_older_results() {
-    let shop = shop_with_own_files();
+    let shop = shop_with_own_files("");
     shop.promopt("train -c own.toml --run run").succeeds();
-    let before = snapshot(&shop.path("run"));
+    let before = snapshot_without_times(&shop.path("run"));
     let sales = fs::read_to_string(shop.path("export/sales.txt")).expect("it was written");
     shop.write("export/sales.txt", format!("{sales}C1;yesterday;P0001;1;2.0;b;s;0;0\n"));
     let row = (sales.lines().count() + 1).to_string();
@@ -114,21 +114,17 @@ fn a_file_that_breaks_between_two_runs_leaves_the_older_results() {
     failed.fails(4, &["sales.txt", &row, "`Tag`", "`yesterday`", "an ISO date"]);
     let mut expected = before.clone();
     expected.remove("stages/ingest");
-    assert_same(&expected, &snapshot(&shop.path("run")));
+    assert_same(&expected, &snapshot_without_times(&shop.path("run")));
     shop.write("export/sales.txt", &sales);
     let mended = shop.promopt("train -c own.toml --run run");
     let up_to_date = |stage: &str| mended.stderr.contains(&format!("{stage} up to date"));
     assert!(!up_to_date("ingest") && up_to_date("fit") && up_to_date("train"), "{mended:#?}");
-    let without_times = |mut files: BTreeMap<String, Vec<u8>>| {
-        files.remove("run.json");
-        files
-    };
-    assert_same(&without_times(before), &without_times(snapshot(&shop.path("run"))));
+    assert_same(&before, &snapshot_without_times(&shop.path("run")));
 }
 
 #[test]
 fn rejected_rows_are_written_with_file_row_and_rule() {
-    let shop = shop_with_own_files();
+    let shop = shop_with_own_files("");
     let sales = fs::read_to_string(shop.path("export/sales.txt")).expect("it was written");
     shop.write("export/sales.txt", format!("{sales}C1;2024-02-01;P0001;-1;2.0;b;s;0;0\n"));
     shop.promopt("ingest -c own.toml --bad-rows bad.csv").succeeds();
@@ -136,4 +132,23 @@ fn rejected_rows_are_written_with_file_row_and_rule() {
     assert!(bad.starts_with("file,row,rule,sales_value,reason\n"), "{bad}");
     let row = format!("sales.txt,{},non_positive_quantity,2", sales.lines().count() + 1);
     assert!(bad.contains(&row), "{bad}");
+}
+
+#[test]
+fn a_policy_that_is_not_approved_fails_only_when_approval_is_required() {
+    // No offer is this shallow, so every policy makes none, and none is not better than none.
+    let shop = shop_with_own_files("[guardrails]\nmax_depth = 0.01\n");
+    let required = shop.promopt("run -c own.toml --run run --require-approval");
+    required.fails(5, &["the gate does not approve the policy: "]);
+    assert!(shop.path("run/report.html").exists(), "the evidence is written all the same");
+    shop.promopt("export --run run --require-approval").fails(5, &["does not approve"]);
+    let manifest = fs::read_to_string(shop.path("run/policy/manifest.json")).expect("it is there");
+    assert!(manifest.contains("\"not_approved\""), "{manifest}");
+    let allowed = shop.promopt("export --run run");
+    assert!(allowed.succeeds().stdout.contains("not_approved"), "{allowed:#?}");
+    let score = "score -c own.toml --policy run/policy --history export --as-of 2024-10-07";
+    shop.promopt(score).succeeds();
+    let actions = fs::read_to_string(shop.path("actions.csv")).expect("it was written");
+    let offers: Vec<&str> = actions.lines().skip(1).filter_map(|l| l.split(',').nth(1)).collect();
+    assert!(offers.len() > 100 && offers.iter().all(|offer| *offer == "none"), "{actions}");
 }

@@ -126,13 +126,26 @@ fn a_wrong_date_is_a_config_error() {
 }
 
 #[test]
+fn a_missing_bundle_or_history_and_a_date_before_all_sales_are_told_apart() {
+    let shop = Shop::new();
+    let (run, as_of) = (finished().run.display(), day_after(SMALL_WEEKS));
+    let line = format!("score --policy absent --history {run}/world --as-of {as_of}");
+    shop.promopt(&line).fails(1, &["`manifest.json` in `absent`"]);
+    let line = format!("score --policy {run}/policy --history absent --as-of {as_of}");
+    shop.promopt(&line).fails(4, &["cannot read", "transactions.csv"]);
+    let line = format!("score --policy {run}/policy --history {run}/world --as-of 2020-01-06");
+    shop.promopt(&line).fails(4, &["expected transactions", "found none"]);
+    assert!(!shop.path("actions.csv").exists());
+}
+
+#[test]
 fn a_tampered_bundle_is_refused_by_the_name_of_the_file() {
     let as_of = day_after(SMALL_WEEKS);
     for file in ["policy.json", "personas.json", "golden.jsonl", "MODEL_CARD.md", "manifest.json"] {
         let shop = Shop::with_finished_run();
         let path = shop.path("run/policy").join(file);
         let text = fs::read_to_string(&path).expect("it was written");
-        fs::write(&path, text.replacen('1', "2", 1)).expect("it is writable");
+        fs::write(&path, format!("{text} ")).expect("it is writable");
         let line = format!("score --policy run/policy --history run/world --as-of {as_of}");
         shop.promopt(&line).fails(1, &[file]);
         fs::remove_file(&path).expect("it is there");

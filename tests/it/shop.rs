@@ -173,7 +173,7 @@ pub(crate) fn assert_same(left: &BTreeMap<String, Vec<u8>>, right: &BTreeMap<Str
     assert!(differ.is_empty(), "expected the same bytes, but these files differ: {differ:?}");
 }
 
-pub(crate) fn copy(from: &Path, to: &Path) {
+fn copy(from: &Path, to: &Path) {
     for (name, bytes) in snapshot(from) {
         let path = to.join(name);
         fs::create_dir_all(path.parent().expect("it has a parent")).expect("it is writable");

@@ -34,14 +34,16 @@ pub const INCIDENCE_STOCK: usize = 3;
 pub const INCIDENCE_OFFER_DEPTH: usize = 11;
 /// Position of the contact pressure among the incidence's state features.
 pub const INCIDENCE_CONTACTS: usize = 8;
+/// Position of the offer on another category among the incidence's state features.
+pub const INCIDENCE_ELSEWHERE: usize = 12;
 /// Features of the response of visits to an offer.
-pub const VISIT_OFFER: usize = 7;
+pub const VISIT_OFFER: usize = 8;
 /// State features of the incidence model.
-pub const INCIDENCE_STATE: usize = 12;
+pub const INCIDENCE_STATE: usize = 13;
 /// Features of the response of incidence to the shelf depth.
 pub const INCIDENCE_SHELF: usize = 2;
 /// Features of the response of incidence to an offer on the category.
-pub const INCIDENCE_OFFER: usize = 7;
+pub const INCIDENCE_OFFER: usize = 8;
 /// Features of the quantity model.
 pub const QUANTITY: usize = 8;
 /// Largest mean of units beyond the first.
@@ -60,6 +62,13 @@ fn sigmoid(x: f64) -> f64 {
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
+}
+
+/// Depth of an offer as customers respond to it, `ln(1 + 5 d) / 5`: the second ten per cent move
+/// less than the first.
+#[must_use]
+pub fn felt_depth(depth: f64) -> f64 {
+    (5.0 * depth).ln_1p() / 5.0
 }
 
 /// State features of the visit model; `shelf_mean` is the mean shelf depth over categories.
@@ -91,20 +100,27 @@ fn visit_state_at(
 /// Offer features of the visit model, for a contact at `depth` in `category`.
 #[must_use]
 pub fn visit_offer(view: &ObservationView<'_>, category: usize, depth: f64) -> [f64; VISIT_OFFER] {
+    let (depth, redeems) = (felt_depth(depth), view.redemption_rate());
     [
         depth,
         depth * view.category_share(category),
         depth * view.discount_share(),
-        depth * view.redemption_rate(),
+        depth * redeems,
+        depth * redeems * redeems,
         depth * (1.0 + view.recency()).ln(),
         depth * view.contacts(),
         depth * view.category_stock(category),
     ]
 }
 
-/// State features of the incidence model of a category.
+/// State features of the incidence model of a category; `elsewhere` is the depth of an offer on
+/// another category, which may be what the visit was for.
 #[must_use]
-pub fn incidence_state(view: &ObservationView<'_>, category: usize) -> [f64; INCIDENCE_STATE] {
+pub fn incidence_state(
+    view: &ObservationView<'_>,
+    category: usize,
+    elsewhere: f64,
+) -> [f64; INCIDENCE_STATE] {
     [
         1.0,
         logit(view.category_share(category)),
@@ -118,6 +134,7 @@ pub fn incidence_state(view: &ObservationView<'_>, category: usize) -> [f64; INC
         view.discount_share(),
         view.redemption_rate(),
         view.offer_depth(),
+        felt_depth(elsewhere),
     ]
 }
 
@@ -134,11 +151,13 @@ pub fn incidence_offer(
     category: usize,
     depth: f64,
 ) -> [f64; INCIDENCE_OFFER] {
+    let (depth, redeems) = (felt_depth(depth), view.redemption_rate());
     [
         depth,
         depth * view.category_share(category),
         depth * view.discount_share(),
-        depth * view.redemption_rate(),
+        depth * redeems,
+        depth * redeems * redeems,
         depth * view.contacts(),
         depth * view.category_stock(category),
         depth * view.reference_depth(),
@@ -233,6 +252,20 @@ pub struct WeekExpectation {
     pub promotion_cost: f64,
 }
 
+/// The offer of a week as one category sees it; one of the two is 0.
+#[derive(Debug, Clone, Copy, Default)]
+struct OfferDepth {
+    own: f64,
+    elsewhere: f64,
+}
+
+impl OfferDepth {
+    fn of(offer: &Offer, category: usize) -> Self {
+        let own = offer.depth_in(category);
+        Self { own, elsewhere: if own > 0.0 { 0.0 } else { offer.depth } }
+    }
+}
+
 /// Expected purchase in one category, given a visit.
 #[derive(Debug, Clone, Copy, Default)]
 struct CategoryExpectation {
@@ -270,7 +303,7 @@ impl DemandModel {
         let Some(category) = offer.category else { return 0.0 };
         let model = &self.visit;
         let shared = dot(&model.offer, &visit_offer(view, category, offer.depth));
-        (shared + model.persona_offer[view.persona()] * offer.depth).max(0.0)
+        (shared + model.persona_offer[view.persona()] * felt_depth(offer.depth)).max(0.0)
     }
 
     fn category(
@@ -278,15 +311,17 @@ impl DemandModel {
         view: &ObservationView<'_>,
         category: usize,
         shelf: f64,
-        depth: f64,
+        offer: OfferDepth,
     ) -> CategoryExpectation {
+        let OfferDepth { own: depth, elsewhere } = offer;
         let (model, persona) = (&self.categories[category], view.persona());
-        let mut eta = dot(&model.state, &incidence_state(view, category)) + model.persona[persona];
+        let mut eta = dot(&model.state, &incidence_state(view, category, elsewhere))
+            + model.persona[persona];
         let shelf_response = dot(&model.shelf, &incidence_shelf(view, shelf));
         eta += (shelf_response + model.persona_shelf[persona] * shelf).max(0.0);
         if depth > 0.0 {
             let response = dot(&model.offer, &incidence_offer(view, category, depth));
-            eta += (response + model.persona_offer[persona] * depth).max(0.0);
+            eta += (response + model.persona_offer[persona] * felt_depth(depth)).max(0.0);
         }
         let log_extra = dot(&model.quantity, &quantity_features(view, category, shelf, depth))
             + model.persona_quantity[persona];
@@ -311,7 +346,7 @@ impl DemandModel {
         let visit = sigmoid(self.visit_logit(view, mean(shelf), offer));
         let mut total = WeekExpectation { visit, ..WeekExpectation::default() };
         for (category, &depth) in shelf.iter().enumerate() {
-            let c = self.category(view, category, depth, offer.depth_in(category));
+            let c = self.category(view, category, depth, OfferDepth::of(offer, category));
             total.revenue += visit * c.revenue;
             total.contribution += visit * c.margin;
             total.promotion_cost += visit * c.offer_discount;
@@ -325,31 +360,42 @@ impl DemandModel {
     /// the customer is still with us, less `budget_price` times
     /// the promotion cost; shape of `out`: `[n_actions]`.
     ///
-    /// Cost: one pass over the categories plus one category per offer.
-    pub fn score(
-        &self,
-        view: &ObservationView<'_>,
-        catalogue: &OfferCatalogue,
-        out: &mut Vec<f64>,
-    ) {
-        let base: Vec<CategoryExpectation> = (0..self.categories.len())
-            .map(|c| self.category(view, c, self.categories[c].shelf_mean, 0.0))
-            .collect();
-        let margin: f64 = base.iter().map(|c| c.margin).sum();
+    /// Cost: one pass over the categories for each depth, plus one category per offer.
+    pub fn score(&self, view: &ObservationView<'_>, catalogue: &OfferCatalogue, out: &mut Vec<f64>) {
+        let margins_beside = |elsewhere: f64| -> Vec<f64> {
+            let margin = |c: usize| {
+                let offer = OfferDepth { own: 0.0, elsewhere };
+                self.category(view, c, self.categories[c].shelf_mean, offer).margin
+            };
+            (0..self.categories.len()).map(margin).collect()
+        };
+        let mut beside: Vec<(f64, Vec<f64>)> = vec![(0.0, margins_beside(0.0))];
         let n = self.categories.len().max(1) as f64;
         let shelf_mean = self.categories.iter().map(|c| c.shelf_mean).sum::<f64>() / n;
         let plain = self.visit_logit(view, shelf_mean, &catalogue.offers()[0]);
         let (budget_price, alive) = (view.budget_price(), self.alive(view));
         out.clear();
-        out.extend(catalogue.offers().iter().map(|offer| {
+        for offer in catalogue.offers() {
+            let known = beside.iter().position(|(depth, _)| *depth == offer.depth);
+            let at = known.unwrap_or_else(|| {
+                beside.push((offer.depth, margins_beside(offer.depth)));
+                beside.len() - 1
+            });
+            let margins = &beside[at].1;
+            let margin: f64 = margins.iter().sum();
             let visit = alive * sigmoid(plain + self.visit_response(view, offer));
-            let Some(c) = offer.category else { return visit * margin };
-            let own = self.category(view, c, self.categories[c].shelf_mean, offer.depth);
-            let cost = visit * own.offer_discount + offer.contact_cost;
-            visit * (margin - base[c].margin + own.margin)
-                - offer.contact_cost
-                - budget_price * cost
-        }));
+            out.push(match offer.category {
+                None => visit * margin,
+                Some(c) => {
+                    let shelf = self.categories[c].shelf_mean;
+                    let own = self.category(view, c, shelf, OfferDepth::of(offer, c));
+                    let cost = visit * own.offer_discount + offer.contact_cost;
+                    visit * (margin - margins[c] + own.margin)
+                        - offer.contact_cost
+                        - budget_price * cost
+                }
+            });
+        }
     }
 
     /// Draws a week of a customer who is with us. The random numbers are consumed in a fixed order whatever happens, so that two
@@ -371,7 +417,7 @@ impl DemandModel {
                 continue;
             }
             let depth = offer.depth_in(category);
-            let c = self.category(view, category, shelf[category], depth);
+            let c = self.category(view, category, shelf[category], OfferDepth::of(offer, category));
             if u_incidence >= c.incidence {
                 continue;
             }
@@ -400,7 +446,7 @@ impl DemandModel {
         offer: &Offer,
     ) -> (f64, f64) {
         let visit = sigmoid(self.visit_logit(view, shelf, offer));
-        let c = self.category(view, category, shelf, offer.depth_in(category));
+        let c = self.category(view, category, shelf, OfferDepth::of(offer, category));
         (visit * c.incidence, visit * c.incidence * (1.0 + c.extra_units))
     }
 }

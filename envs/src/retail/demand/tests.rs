@@ -8,9 +8,9 @@ use crate::seed::SeedTree;
 /// A hand-made model with two categories and one persona.
 pub(crate) fn model() -> DemandModel {
     let category = CategoryModel {
-        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3],
+        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3, -0.4],
         shelf: vec![2.0, 1.0],
-        offer: vec![3.0, 0.5, 1.0, 1.0, -0.2, -0.3, -0.5],
+        offer: vec![3.0, 0.5, 1.0, 1.0, 0.5, -0.2, -0.3, -0.5],
         persona: vec![0.1],
         persona_shelf: vec![0.2],
         persona_offer: vec![0.3],
@@ -24,7 +24,7 @@ pub(crate) fn model() -> DemandModel {
     DemandModel {
         visit: VisitModel {
             state: vec![0.2, 0.7, 0.3, 0.0, 0.0, -0.1, 0.2, 1.0, 0.1, 0.2, -0.5],
-            offer: vec![2.0, 1.0, 0.0, 1.0, 0.2, -0.3, -0.1],
+            offer: vec![2.0, 1.0, 0.0, 1.0, 0.5, 0.2, -0.3, -0.1],
             persona: vec![0.0],
             persona_offer: vec![0.1],
         },
