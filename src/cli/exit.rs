@@ -32,10 +32,6 @@ impl Failure {
         Self { exit: Exit::Gate, message: message.to_owned() }
     }
 
-    pub(super) fn data(message: &str) -> Self {
-        Self { exit: Exit::Data, message: message.to_owned() }
-    }
-
     pub(super) fn other(message: &str) -> Self {
         Self { exit: Exit::Failure, message: message.to_owned() }
     }

@@ -19,7 +19,7 @@ pub(super) struct Resolved {
 /// Reads the config file, or takes the one a run folder was made with, or the synthetic default;
 /// then lays the flags over it.
 pub(super) fn resolve(shared: &Shared) -> Result<Resolved, Failure> {
-    let (mut config, config_dir) = match (&shared.config, recorded(shared)) {
+    let (mut config, config_dir) = match (&shared.config, recorded(shared)?) {
         (Some(file), _) => read_config(file)?,
         (None, Some(record)) => (record.config, record.config_dir),
         (None, None) => (Config::default(), PathBuf::from(".")),
@@ -42,9 +42,16 @@ pub(super) fn resolve(shared: &Shared) -> Result<Resolved, Failure> {
 }
 
 /// The record of an existing run folder given by `--run`.
-fn recorded(shared: &Shared) -> Option<RunRecord> {
-    let text = fs::read_to_string(shared.run.as_ref()?.join("run.json")).ok()?;
-    serde_json::from_str(&text).ok()
+fn recorded(shared: &Shared) -> Result<Option<RunRecord>, Failure> {
+    let (None, Some(root)) = (&shared.config, &shared.run) else { return Ok(None) };
+    let path = root.join("run.json");
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
+    serde_json::from_str(&text).map(Some).map_err(|e| {
+        Failure::config(&format!(
+            "{} is not what this version writes: {e}; give the config again with `-c FILE`",
+            path.display()
+        ))
+    })
 }
 
 fn read_config(file: &Path) -> Result<(Config, PathBuf), Failure> {
@@ -54,7 +61,7 @@ fn read_config(file: &Path) -> Result<(Config, PathBuf), Failure> {
             "cannot read the config {shown}: {e}; `promopt init {shown}` writes one to start from"
         ))
     })?;
-    let config = Config::from_toml(&text).map_err(|e| Failure::config(&format!("in {shown}: {e}")))?;
+    let config = Config::from_toml(&text).map_err(|e| Failure::config(&format!("in {shown}: {}", e.trim_end())))?;
     let dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     Ok((config, dir))

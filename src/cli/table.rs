@@ -81,17 +81,17 @@ fn truth_lines(out: &mut String, truth: &crate::run::TruthResult) {
         let chosen = if arm.policy == truth.chosen { "*" } else { " " };
         let _ = writeln!(
             out,
-            " {chosen} {:<14} {:>9.3} {:>28} {:>7.1} % {:>8.2}",
+            " {chosen} {:<14} {:>9.3} {:>28} {:>7.1} % {:>8}",
             arm.policy,
             arm.margin.estimate,
             range(&arm.uplift),
             arm.contact_rate * 100.0,
-            arm.captured
+            arm.captured.map_or_else(|| "–".to_owned(), |c| format!("{c:.2}"))
         );
     }
     let _ = writeln!(out, "true over none    {}", range(&truth.over_control));
     let _ = writeln!(out, "true over current {}", range(&truth.over_current));
-    let _ = writeln!(out, "captured uplift  {}", range(&truth.captured_uplift));
+    let _ = writeln!(out, "captured uplift  {}", captured(truth));
 }
 
 /// What a single stage prints.
@@ -145,4 +145,10 @@ pub(super) fn stage(resolved: &Resolved, stage: Stage) -> Result<String, Failure
         }
     }
     Ok(out)
+}
+
+/// The captured uplift with its interval, or why there is none.
+pub(super) fn captured(truth: &crate::run::TruthResult) -> String {
+    let nothing = || "– (the oracle finds nothing to gain)".to_owned();
+    truth.captured_uplift.as_ref().map_or_else(nothing, range)
 }

@@ -4,7 +4,7 @@ use super::exit::Failure;
 use super::flags::{Shared, Worlds};
 use super::progress::Terminal;
 use super::stages::{Resolved, read_summary, resolve, run_stages};
-use super::table::range;
+use super::table::{captured, range};
 use crate::evaluate::Interval;
 use crate::run::{Stage, TruthResult};
 use promopt_envs::SeedTree;
@@ -83,7 +83,7 @@ fn overall(worlds: Vec<World>, level: f64) -> Result<Overall, Failure> {
             .map_err(|e| Failure::config(&e.to_string()))
     };
     Ok(Overall {
-        captured_uplift: mean(|t| t.captured_uplift.estimate)?,
+        captured_uplift: mean(|t| t.captured_uplift.map_or(0.0, |c| c.estimate))?,
         over_control: mean(|t| t.over_control.estimate)?,
         over_current: mean(|t| t.over_current.estimate)?,
         worlds,
@@ -92,18 +92,18 @@ fn overall(worlds: Vec<World>, level: f64) -> Result<Overall, Failure> {
 
 fn print_overall(overall: &Overall) {
     println!(
-        "{:<10} {:<14} {:>14} {:>28} {:>28} {:>8}",
+        "{:<10} {:<14} {:>14} {:>28} {:>28} {:>28}",
         "world", "policy", "gate", "true over none", "true over current", "captured"
     );
     for world in &overall.worlds {
         println!(
-            "{:<10} {:<14} {:>14} {:>28} {:>28} {:>8.2}",
+            "{:<10} {:<14} {:>14} {:>28} {:>28} {:>28}",
             world.name,
             world.truth.chosen,
             if world.approved { "approved" } else { "not_approved" },
             range(&world.truth.over_control),
             range(&world.truth.over_current),
-            world.truth.captured_uplift.estimate
+            captured(&world.truth)
         );
     }
     println!("\ntrue over none    {}", range(&overall.over_control));

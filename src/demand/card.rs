@@ -6,7 +6,7 @@
 use super::design::Encoder;
 use super::fit::FittedDemand;
 use super::replay::LoggedAction;
-use super::world::{Ground, year_phase};
+use super::world::Ground;
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, DemandModel, WeekRecord};
 use rand::Rng;
@@ -193,8 +193,8 @@ fn replay_simulated(
 ) -> Tally {
     let schema = &ground.schema;
     let assign = |h: &CustomerHistory| ground.personas.assign(h);
-    let phase = year_phase(ground.history.first_week);
-    let encoder = Encoder { schema, persona_of: &assign, phase };
+    let first_week = ground.history.first_week;
+    let encoder = Encoder { schema, persona_of: &assign, first_week };
     let n = schema.n_categories();
     let mut observation = vec![0.0; schema.n_features()];
     let mut record = WeekRecord::empty(n);

@@ -2,7 +2,7 @@
 
 use super::design::Encoder;
 use super::fit::{FittedDemand, OfferEvidence};
-use super::world::{Ground, year_phase};
+use super::world::Ground;
 use promopt_envs::retail::{CustomerHistory, DemandModel, Mechanic, Offer, ObservationSchema};
 use serde::{Deserialize, Serialize};
 
@@ -59,8 +59,8 @@ pub fn summarise(
 ) -> ResponseSummary {
     let schema = &ground.schema;
     let assign = |h: &CustomerHistory| ground.personas.assign(h);
-    let phase = year_phase(ground.history.first_week);
-    let encoder = Encoder { schema, persona_of: &assign, phase };
+    let first_week = ground.history.first_week;
+    let encoder = Encoder { schema, persona_of: &assign, first_week };
     let mut by_persona: Vec<Vec<Vec<f32>>> = vec![Vec::new(); schema.n_personas];
     for &i in who {
         let persona = assign(&summaries[i]);

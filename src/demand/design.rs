@@ -2,6 +2,7 @@
 //! quantity rows per category and visit.
 
 use super::glm::Design;
+use super::world::week_phase;
 use super::replay::{LoggedAction, Replay, WeekView};
 use crate::data::History;
 use promopt_envs::retail::demand::{
@@ -12,6 +13,7 @@ use promopt_envs::retail::history::RECENCY_MAX;
 use promopt_envs::retail::{
     CustomerHistory, ObservationContext, ObservationSchema, ObservationView, OfferCatalogue,
 };
+use chrono::NaiveDate;
 use std::ops::Range;
 
 /// Shared columns of the visit model; persona columns follow.
@@ -28,15 +30,15 @@ const WEIGHT_RANGE: (f64, f64) = (0.2, 5.0);
 pub(crate) struct Encoder<'a> {
     pub(crate) schema: &'a ObservationSchema,
     pub(crate) persona_of: &'a (dyn Fn(&CustomerHistory) -> usize + Sync),
-    /// Phase of the year of week 0.
-    pub(crate) phase: f64,
+    /// First day of week 0.
+    pub(crate) first_week: NaiveDate,
 }
 
 impl Encoder<'_> {
     pub(crate) fn encode(&self, history: &CustomerHistory, week: u32, out: &mut [f32]) {
         let at = ObservationContext {
             persona: (self.persona_of)(history),
-            year_phase: self.phase + f64::from(week) * 7.0 / 365.25,
+            year_phase: week_phase(self.first_week, week),
             budget_price: 0.0,
         };
         self.schema.encode(history, &at, out);

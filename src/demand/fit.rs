@@ -24,6 +24,8 @@ mod prices;
 
 /// Weeks before the held-out ones on which the strength of pooling is chosen.
 const VALIDATION_WEEKS: u32 = 6;
+/// Weeks that must be left to fit on.
+const FIT_WEEKS_MIN: u32 = 8;
 /// Strengths of pooling that are tried.
 const STRENGTHS: [f64; 4] = [1.0, 4.0, 16.0, 64.0];
 /// Prior standard deviation of coefficients on state features, in logits.
@@ -144,6 +146,19 @@ impl PriorShape {
     }
 }
 
+/// The first held-out week.
+///
+/// # Errors
+/// [`DemandError::TooShort`] when too few weeks are left before it.
+pub(crate) fn train_end(history: &History, config: &FitConfig) -> Result<u32, DemandError> {
+    let held_out = config.holdout_weeks;
+    let needed = VALIDATION_WEEKS + FIT_WEEKS_MIN + held_out;
+    if history.n_weeks < needed {
+        return Err(DemandError::TooShort { needed, held_out, got: history.n_weeks });
+    }
+    Ok(history.n_weeks - held_out)
+}
+
 /// Fits the world on the weeks before the held-out ones.
 ///
 /// # Errors
@@ -155,12 +170,7 @@ pub(crate) fn fit_demand(
     config: &FitConfig,
     seed: SeedTree,
 ) -> Result<FittedDemand, DemandError> {
-    let train_end = history.n_weeks.saturating_sub(config.holdout_weeks);
-    let needed = VALIDATION_WEEKS + 8;
-    if train_end < needed {
-        let (needed, held_out) = (needed + config.holdout_weeks, config.holdout_weeks);
-        return Err(DemandError::TooShort { needed, held_out, got: history.n_weeks });
-    }
+    let train_end = train_end(history, config)?;
     let replay = Replay::new(history, actions);
     let collect = |weeks| Rows::collect(history, &replay, &actions.catalogue, encoder, weeks);
     let n_personas = encoder.schema.n_personas;

@@ -4,10 +4,10 @@ use super::actions::ActionMap;
 use super::replay::Replay;
 use crate::data::History;
 use crate::features::PersonaModel;
-use chrono::Datelike;
+use chrono::NaiveDate;
 use promopt_envs::retail::{
     CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld,
-    StartState,
+    StartState, year_phase,
 };
 
 /// Everything about a history that worlds, logs and scores are built from.
@@ -24,10 +24,22 @@ pub struct Ground<'a> {
     pub guardrails: &'a Guardrails,
 }
 
-/// Phase of the year of a date, in `[0, 1)`.
+/// A date as days since 2000-01-01.
+fn day_number(date: NaiveDate) -> i64 {
+    (date - NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default()).num_days()
+}
+
+/// Phase of the year of the first day of week `week` of a history that begins on `first_week`.
 #[must_use]
-pub fn year_phase(date: chrono::NaiveDate) -> f64 {
-    f64::from(date.ordinal0()) / 365.25
+pub fn week_phase(first_week: NaiveDate, week: u32) -> f64 {
+    year_phase(day_number(first_week) + 7 * i64::from(week))
+}
+
+/// `n` of the given items, evenly spread; all of them when there are fewer.
+#[must_use]
+pub fn evenly(items: &[usize], n: usize) -> Vec<usize> {
+    let n = n.min(items.len());
+    (0..n).map(|i| items[i * items.len() / n]).collect()
 }
 
 impl<'a> Ground<'a> {
@@ -93,7 +105,7 @@ impl<'a> Ground<'a> {
             draws,
             starts: who.iter().map(start).collect(),
             shelf: self.history.shelf_depth.clone(),
-            first_phase: year_phase(self.history.week_start(until)),
+            first_day: day_number(self.history.week_start(until)),
         }
     }
 }

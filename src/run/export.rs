@@ -4,6 +4,7 @@ use super::error::RunError;
 use super::learn::observe;
 use super::stage::{CODE_VERSION, Job};
 use crate::demand::Ground;
+use crate::demand::world::evenly;
 use crate::evaluate;
 use promopt_policies::bundle::{Approval, DataWindow};
 use promopt_policies::{BundleParts, golden_rows, write_bundle};
@@ -23,9 +24,8 @@ pub(super) fn export(job: &Job<'_>) -> Result<(), RunError> {
         Ground::new(&history, &actions, &persona_file.model, &job.config.guardrails);
     let (rule, summaries) = (ground.mask_rule(), ground.summaries(history.n_weeks));
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
-    let stride = alive.len().div_ceil(GOLDEN_ROWS).max(1);
     let (mut observations, mut masks) = (Vec::new(), Vec::new());
-    for &i in alive.iter().step_by(stride) {
+    for i in evenly(&alive, GOLDEN_ROWS) {
         observations.push(observe(&ground, &summaries[i], history.n_weeks));
         let mut mask = rule.blank();
         rule.write(&summaries[i], &mut mask);

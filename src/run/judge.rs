@@ -5,6 +5,7 @@ use super::folder::write_json;
 use super::learn::{CONTROL, CURRENT, observe};
 use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
+use crate::demand::world::evenly;
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
@@ -77,8 +78,7 @@ fn arena(
 ) -> (PromotionWorld, usize) {
     let summaries: Vec<CustomerHistory> = ground.summaries(ground.history.n_weeks);
     let alive = ground.alive(&summaries, lapse_weeks);
-    let stride = alive.len().div_ceil(n_customers).max(1);
-    let some: Vec<usize> = alive.iter().copied().step_by(stride).collect();
+    let some = evenly(&alive, n_customers);
     let draws = fitted.judge.clone();
     (ground.world(draws, &summaries, &some, ground.history.n_weeks), alive.len())
 }

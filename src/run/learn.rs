@@ -5,6 +5,7 @@ use super::folder::{write_json, write_whole};
 use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
 use crate::config::TrainSettings;
+use crate::demand::world::{evenly, week_phase};
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::Stage as Playground;
 use promopt_agents::{
@@ -139,8 +140,7 @@ fn current(ground: &Ground<'_>, train_end: u32) -> Result<PortablePolicy, RunErr
 pub(super) fn observe(ground: &Ground<'_>, history: &CustomerHistory, week: u32) -> Vec<f32> {
     let at = ObservationContext {
         persona: ground.personas.assign(history),
-        year_phase: crate::demand::world::year_phase(ground.history.first_week)
-            + f64::from(week) * 7.0 / 365.25,
+        year_phase: week_phase(ground.history.first_week, week),
         budget_price: 0.0,
     };
     let mut observation = vec![0.0; ground.schema.n_features()];
@@ -155,8 +155,7 @@ fn search_world(
     alive: &[usize],
     until: u32,
 ) -> PromotionWorld {
-    let stride = alive.len().div_ceil(SEARCH_CUSTOMERS);
-    let some: Vec<usize> = alive.iter().copied().step_by(stride).collect();
+    let some = evenly(alive, SEARCH_CUSTOMERS);
     let draws = fitted.train.iter().take(SEARCH_DRAWS).cloned().collect();
     ground.world(draws, summaries, &some, until)
 }

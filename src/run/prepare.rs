@@ -7,7 +7,7 @@ use super::stage::{Job, Stage};
 use super::synthetic::{SALT, WORLD};
 use crate::data;
 use crate::demand::design::Encoder;
-use crate::demand::world::{category_names, year_phase};
+use crate::demand::world::category_names;
 use crate::demand::{Ground, card, curves, fit};
 use crate::features::PersonaModel;
 use promopt_envs::SeedTree;
@@ -41,7 +41,7 @@ pub(super) fn salt(job: &Job<'_>) -> String {
 pub(super) fn personas(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let train_end = history.n_weeks.saturating_sub(job.config.fit.holdout_weeks);
+    let train_end = fit::train_end(&history, &job.config.fit)?;
     let replay = crate::demand::Replay::new(&history, &actions);
     let summaries: Vec<CustomerHistory> =
         (0..history.customers.len() as u32).map(|c| replay.summary(c, train_end)).collect();
@@ -76,8 +76,8 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let personas = job.personas()?.model;
     let schema = ObservationSchema::new(personas.n_personas(), &category_names(&history));
     let assign = |h: &CustomerHistory| personas.assign(h);
-    let phase = year_phase(history.first_week);
-    let encoder = Encoder { schema: &schema, persona_of: &assign, phase };
+    let first_week = history.first_week;
+    let encoder = Encoder { schema: &schema, persona_of: &assign, first_week };
     let seed = SeedTree::new(job.config.seed).child("fit");
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");

@@ -49,7 +49,7 @@ pub(super) fn report(job: &Job<'_>) -> Result<(), RunError> {
         None => Some(job.truth()?),
         Some(_) => None,
     };
-    let verdict = verdict(&judged, &tested, truth.as_ref().map(|t| t.captured_uplift.estimate));
+    let verdict = verdict(&judged, &tested, truth.as_ref().and_then(|t| t.captured_uplift.map(|c| c.estimate)));
     let catalogue = &actions.catalogue;
     let report = input::ReportInput {
         title: "Promotion policy report".to_owned(),

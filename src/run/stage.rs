@@ -165,7 +165,9 @@ impl Job<'_> {
             self.folder.mark_unfinished(stage.name())?;
             self.run_stage(stage)?;
             self.folder.mark_finished(stage.name(), &key)?;
-            record.timings.insert(stage.name().to_owned(), self.observer.seconds() - began);
+            let seconds = self.observer.seconds() - began;
+            // Whole milliseconds survive being written and read again.
+            record.timings.insert(stage.name().to_owned(), (seconds * 1e3).round() / 1e3);
             if stage == Stage::Ingest {
                 record.data_fingerprint = Some(self.history()?.fingerprint);
             }

@@ -7,7 +7,7 @@ use super::stage::{Job, Stage};
 use super::synthetic::{self, SALT};
 use crate::data::hash_customer;
 use crate::demand::Ground;
-use crate::demand::world::year_phase;
+use crate::demand::world::week_phase;
 use crate::evaluate::interval::Interval;
 use promopt_envs::retail::{CustomerHistory, ObservationContext};
 use promopt_envs::worlds::{CurrentPolicy, CustomerOutcome, CustomerState, Moment, Oracle, Retailer, SimulatedHistory};
@@ -30,8 +30,8 @@ pub struct TrueArm {
     pub uplift: Interval,
     /// Contacts per customer-week.
     pub contact_rate: f64,
-    /// Share of the oracle's uplift.
-    pub captured: f64,
+    /// Share of the oracle's uplift; `None` when the oracle finds none.
+    pub captured: Option<f64>,
 }
 
 /// What the true world says of every policy, `evaluation/truth/truth.json`.
@@ -43,8 +43,9 @@ pub struct TruthResult {
     pub arms: Vec<TrueArm>,
     /// The policy that was chosen for export.
     pub chosen: String,
-    /// `(policy − max(current, none)) / (oracle − max(current, none))`, with a delta-method interval.
-    pub captured_uplift: Interval,
+    /// `(policy − max(current, none)) / (oracle − max(current, none))`, with a delta-method interval;
+    /// `None` when the oracle finds nothing to gain.
+    pub captured_uplift: Option<Interval>,
     /// Margin of the chosen policy above current, paired, money per customer-week.
     pub over_current: Interval,
     /// Margin of the chosen policy above none, paired, money per customer-week.
@@ -91,10 +92,9 @@ impl Cast<'_> {
     /// Lets a policy of the pipeline decide: it sees the customer through the one encoder.
     fn decide(&self, policy: &dyn Policy, at: &Moment<'_>) -> ActionId {
         let history = at.history.reordered(&self.to_pipeline);
-        let week = f64::from(at.week);
         let context = ObservationContext {
             persona: self.ground.personas.assign(&history),
-            year_phase: year_phase(self.ground.history.first_week) + week * 7.0 / 365.25,
+            year_phase: week_phase(self.ground.history.first_week, at.week),
             budget_price: 0.0,
         };
         let mut observation = vec![0.0; self.ground.schema.n_features()];
@@ -205,7 +205,8 @@ fn read_out(job: &Job<'_>, cast: &Cast<'_>, arms: &[Arm]) -> Result<TruthResult,
         margins[a].iter().zip(&margins[b]).map(|(x, y)| x - y).collect()
     };
     let possible = gap(oracle, reference);
-    let captured = |a: usize| mean(&gap(a, reference)) / mean(&possible);
+    let gains = mean(&possible) > 0.0;
+    let captured = |a: usize| gains.then(|| mean(&gap(a, reference)) / mean(&possible));
     let rows = arms
         .iter()
         .enumerate()
@@ -222,7 +223,11 @@ fn read_out(job: &Job<'_>, cast: &Cast<'_>, arms: &[Arm]) -> Result<TruthResult,
         reference: arms[reference].0.clone(),
         arms: rows,
         chosen: arms[chosen].0.clone(),
-        captured_uplift: ratio(&gap(chosen, reference), &possible, level)?,
+        captured_uplift: if gains {
+            Some(ratio(&gap(chosen, reference), &possible, level)?)
+        } else {
+            None
+        },
         over_current: interval(&gap(chosen, current), level)?,
         over_control: interval(&gap(chosen, control), level)?,
         n_customers: cast.starts.len(),
@@ -255,141 +260,5 @@ impl Job<'_> {
     /// When the stage has not run.
     pub fn truth(&self) -> Result<TruthResult, RunError> {
         self.folder.read("evaluation/truth/truth.json", "run")
-    }
-}
-
-#[cfg(test)]
-mod probe {
-    use super::*;
-    use crate::run::RunFolder;
-
-    #[test]
-    fn probe() {
-        struct Mute;
-        impl crate::run::Observer for Mute {
-            fn started(&self, _: Stage) {}
-            fn progress(&self, _: Stage, _: u64, _: u64, _: &str) {}
-            fn finished(&self, _: Stage, _: crate::run::Outcome) {}
-            fn seconds(&self) -> f64 {
-                0.0
-            }
-        }
-        let folder = RunFolder::open(std::path::Path::new("/tmp/r2")).unwrap();
-        let config = crate::config::Config::default();
-        let job = Job { config: &config, config_dir: std::path::Path::new("."), folder: &folder, observer: &Mute };
-        let history = job.history().unwrap();
-        let actions = job.actions(&history).unwrap();
-        let personas = job.personas().unwrap().model;
-        let fitted = job.fitted().unwrap();
-        let ground = Ground::new(&history, &actions, &personas, &config.guardrails);
-        let (retailer, past) = synthetic::generate(&job).unwrap();
-        let summaries = ground.summaries(history.n_weeks);
-        let alive = ground.alive(&summaries, 20);
-        let greedy = promopt_policies::GreedyMargin::myopic(ground.schema.clone(), actions.catalogue.clone(), fitted.mean.clone());
-        let mut values = vec![0.0; retailer.catalogue().n_actions()];
-        let mut units: std::collections::BTreeMap<u32, [f64; 7]> = Default::default();
-        let (mut rows, mut dead) = (Vec::new(), 0);
-        for (customer, row) in past.tables.customers.iter().enumerate() {
-            let hash = hash_customer(SALT, &row.customer_id);
-            let Ok(i) = history.customers.binary_search(&hash) else { continue };
-            if alive.binary_search(&i).is_err() { continue; }
-            if !past.states[customer].alive { dead += 1; continue; }
-            let obs = crate::run::learn::observe(&ground, &summaries[i], history.n_weeks);
-            let scores = greedy.scores(&obs);
-            retailer.expected_contributions_into(customer, &past.states[customer], history.n_weeks, &mut values);
-            let view = ground.schema.read(&obs);
-            let shelf: Vec<f64> = fitted.mean.categories.iter().map(|c| c.shelf_mean).collect();
-            for (a, offer) in actions.catalogue.offers().iter().enumerate() {
-                let e = fitted.mean.expected_week(&view, &shelf, offer);
-                let c = offer.category.unwrap_or(0);
-                let (pt, ut) = fitted.mean.response_at(&view, c, shelf[c], offer);
-                let all: f64 = (0..shelf.len()).map(|c| fitted.mean.response_at(&view, c, shelf[c], offer).1).sum();
-                let w = retailer.catalogue().find(&offer.id).unwrap();
-                let t = retailer.expected_units(customer, &past.states[customer], history.n_weeks, retailer.catalogue().offer(w));
-                let k = units.entry((offer.depth * 100.0).round() as u32).or_insert([0.0; 7]);
-                for (s, x) in k.iter_mut().zip([1.0, all, t, e.visit, pt, ut, e.revenue]) { *s += x; }
-            }
-            for (a, offer) in actions.catalogue.offers().iter().enumerate().skip(1) {
-                let w = retailer.catalogue().find(&offer.id).unwrap();
-                rows.push((scores[a] - scores[0], values[w] - values[0], offer.depth, scores[0], values[0], a, customer));
-            }
-        }
-        for (d, s) in &units { println!("depth {d}: all units fitted {:.3} true {:.3}; visit {:.3} p(target) {:.3} units(target) {:.3} revenue {:.3}", s[1]/s[0], s[2]/s[0], s[3]/s[0], s[4]/s[0], s[5]/s[0], s[6]/s[0]); }
-        let mut tab: std::collections::BTreeMap<(String, usize), [f64; 15]> = Default::default();
-        for customer in 0..history.customers.len() as u32 {
-            ground.replay().walk(customer, history.n_weeks, |w| {
-                let Some(l) = w.logged else { return };
-                if w.history.tenure_weeks() == 0 || w.history.recency_weeks() > 8 { return; }
-                let offer = actions.catalogue.offer(l.action);
-                let obs = crate::run::learn::observe(&ground, w.history, w.week);
-                let view = ground.schema.read(&obs);
-                let n = ground.schema.n_categories();
-                let shelf = &history.shelf_depth[w.week as usize * n..(w.week as usize + 1) * n];
-                let e = fitted.mean.expected_week(&view, shelf, offer);
-                let alive = fitted.mean.alive(&view);
-                let weight = if l.action > 0 { 1.0 / 18.0 / l.propensity.unwrap() } else { 1.0 };
-                let c = offer.category.unwrap_or(0);
-                let (pt, ut) = fitted.mean.response_at(&view, c, shelf[c], offer);
-                let share = (view.category_share(c) * 10.0) as usize;
-                let rec = (view.category_recency(c) as usize).min(8);
-                for key in [("depth".to_owned(), (offer.depth * 100.0).round() as usize), (format!("cat{:.1}", offer.depth), c), (format!("share{:.1}", offer.depth), share), (format!("recc{:.1}", offer.depth), rec), (format!("red{:.1}", offer.depth), (view.redemption_rate() * 10.0) as usize), (format!("cont{:.1}", offer.depth), (view.contacts()) as usize)] {
-                    let t = tab.entry(key).or_insert([0.0; 15]);
-                    for (s, x) in t.iter_mut().zip([1.0, f64::from(u8::from(w.record.visited())), e.visit * alive, f64::from(u8::from(w.record.categories[c].units > 0.0)), pt * alive, w.record.contribution(), alive * (e.contribution + offer.contact_cost) - offer.contact_cost, w.record.revenue(), alive * e.revenue, w.record.categories[c].units, ut * alive, w.record.categories[c].gross, w.record.categories[c].shelf_discount, w.record.categories[c].offer_discount, w.record.categories.iter().map(|c| c.gross).sum::<f64>()]) { *s += weight * x; }
-                }
-            });
-        }
-        for (k, s) in &tab { println!("depth {k:?} n={:.0} visit {:.3}/{:.3} target {:.3}/{:.3} margin {:.3}/{:.3} revenue {:.3}/{:.3} units {:.3}/{:.3} target gross {:.3} shelf {:.3} offer {:.3} gross {:.3}", s[0], s[1]/s[0], s[2]/s[0], s[3]/s[0], s[4]/s[0], s[5]/s[0], s[6]/s[0], s[7]/s[0], s[8]/s[0], s[9]/s[0], s[10]/s[0], s[11]/s[0], s[12]/s[0], s[13]/s[0], s[14]/s[0]); }
-        println!("dead {dead} of {}", alive.len());
-        for depth in [0.1, 0.2, 0.3] {
-            let r: Vec<_> = rows.iter().filter(|r| r.2 == depth).collect();
-            let n = r.len() as f64;
-            let m = |f: &dyn Fn(&&(f64,f64,f64,f64,f64,usize,usize)) -> f64| r.iter().map(|x| f(x)).sum::<f64>() / n;
-            let (mx, my) = (m(&|x| x.0), m(&|x| x.1));
-            let cov = m(&|x| (x.0 - mx) * (x.1 - my));
-            let (vx, vy) = (m(&|x| (x.0 - mx).powi(2)), m(&|x| (x.1 - my).powi(2)));
-            println!("depth {depth} fitted {mx:.3} true {my:.3} sd {:.3} {:.3} corr {:.3} slope {:.3}; base {:.3} {:.3}", vx.sqrt(), vy.sqrt(), cov / (vx * vy).sqrt(), cov / vx, m(&|x| x.3), m(&|x| x.4));
-        }
-        // Value of the action that the fitted model picks.
-        let mut by_customer: std::collections::BTreeMap<usize, Vec<(f64, f64)>> = Default::default();
-        for r in &rows { by_customer.entry(r.6).or_default().push((r.0, r.1)); }
-        let (mut f, mut t, mut o) = (0.0, 0.0, 0.0);
-        for v in by_customer.values() {
-            let best = v.iter().copied().fold((0.0, 0.0), |b, x| if x.0 > b.0 { x } else { b });
-            f += best.0; t += best.1;
-            o += v.iter().map(|x| x.1).fold(0.0, f64::max);
-        }
-        let n = by_customer.len() as f64;
-        let to_pos = |name: &String| history.categories.iter().position(|c| c.name == *name);
-        let to_world: Vec<Option<usize>> = retailer.categories().iter().map(to_pos).collect();
-        let world_pos = |c: &crate::data::Category| retailer.categories().iter().position(|x| *x == c.name);
-        let to_pipeline: Vec<Option<usize>> = history.categories.iter().map(world_pos).collect();
-        let world_action: Vec<usize> = actions.catalogue.offers().iter().map(|o| retailer.catalogue().find(&o.id).unwrap_or(0)).collect();
-        let mut starts = Vec::new();
-        let mut who = Vec::new();
-        for (customer, row) in past.tables.customers.iter().enumerate() {
-            let Ok(i) = history.customers.binary_search(&hash_customer(SALT, &row.customer_id)) else { continue };
-            if alive.binary_search(&i).is_ok() { starts.push((customer, &past.states[customer], summaries[i].reordered(&to_world))); who.push(i); }
-        }
-        let none = promopt_policies::Fixed::none();
-        let mut cast = Cast { ground: &ground, retailer: &retailer, starts, to_pipeline, world_action, first_week: history.n_weeks, n_weeks: 1, seed: SeedTree::new(99) };
-        let world = std::sync::Arc::new(ground.world(vec![fitted.mean.clone()], &summaries, &who, history.n_weeks));
-        let priced = greedy.with_prices(0.5, 2.0);
-        for (label, policy) in [("myopic", &greedy as &dyn Policy), ("priced", &priced), ("always20", &job.trained().unwrap()[3].policy as &dyn Policy)] {
-            let (mut before, mut before_f) = ((0.0, 0.0, 0.0), (0.0, 0.0, 0.0));
-            for n in [1u32, 26] {
-                cast.n_weeks = n;
-                let total = |o: &[CustomerOutcome]| (o.iter().map(|x| x.contribution).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.visits)).sum::<f64>() / o.len() as f64, o.iter().map(|x| f64::from(x.contacts)).sum::<f64>() / o.len() as f64);
-                let a = total(&cast.play(|| |at: &Moment<'_>| cast.decide(policy, at)));
-                let b = total(&cast.play(|| |at: &Moment<'_>| cast.decide(&none, at)));
-                let config = promopt_envs::retail::PromotionConfig { horizon: n, ..Default::default() };
-                let stage = crate::evaluate::rollout::Stage::new(std::sync::Arc::clone(&world), config, SeedTree::new(5));
-                let f = |p: &dyn Policy| { let x = stage.play(p).unwrap(); let k = x[0].len() as f64; (x[0].iter().map(|t| t.margin).sum::<f64>() / k, x[0].iter().map(|t| t.revenue).sum::<f64>() / k, x[0].iter().map(|t| t.contacts).sum::<f64>() / k) };
-                let (fa, fb) = (f(policy), f(&none));
-                println!("{label} depth weeks to {n}: true none {:.2} uplift {:.2} (cum {:.2}) visits none {:.3} gain {:.3}; fitted none {:.2} uplift {:.2} (cum {:.2}) contacts {:.2} {:.2}", b.0 - before.0, a.0 - b.0 - before.1, a.0-b.0, (b.1-before.2)/f64::from(1), a.1-b.1, fb.0 - before_f.0, fa.0 - fb.0 - before_f.1, fa.0 - fb.0, a.2, fa.2);
-                before = (b.0, a.0 - b.0, b.1);
-                before_f = (fb.0, fa.0 - fb.0, 0.0);
-            }
-        }
-        println!("greedy: fitted gain {:.3}, true gain {:.3}, oracle gain {:.3}", f / n, t / n, o / n);
     }
 }

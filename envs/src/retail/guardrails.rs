@@ -38,6 +38,28 @@ impl Default for Guardrails {
 }
 
 impl Guardrails {
+    /// Checks every range.
+    ///
+    /// # Errors
+    /// A message that names the field, what was expected and what was found.
+    pub fn validate(&self) -> Result<(), String> {
+        let require = |ok: bool, field: &str, expected: &str, got: String| {
+            if ok { Ok(()) } else { Err(format!("expected {expected} for `guardrails.{field}`, got {got}")) }
+        };
+        let depth = self.max_depth;
+        require((0.0..1.0).contains(&depth), "max_depth", "a fraction in [0, 1)", depth.to_string())?;
+        let margin = self.min_margin;
+        let fits = margin.is_finite() && margin < 1.0;
+        require(fits, "min_margin", "a fraction below 1", margin.to_string())?;
+        for (field, weeks) in [
+            ("contact_window_weeks", self.contact_window_weeks),
+            ("cool_down_weeks", self.cool_down_weeks),
+        ] {
+            require(weeks <= 32, field, "at most 32 weeks", weeks.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Whether an offer may ever be made, whoever the customer is.
     #[must_use]
     pub fn permits_offer(

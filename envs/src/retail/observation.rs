@@ -33,12 +33,19 @@ pub struct ObservationSchema {
     pub features: Vec<Feature>,
 }
 
+/// Phase of the year of a day, in `[0, 1)`: days since 2000-01-01 over 365.25, its fraction. Years
+/// run on without a seam, so simulated weeks after the history stand where real ones would.
+#[must_use]
+pub fn year_phase(day: i64) -> f64 {
+    (day as f64 / 365.25).rem_euclid(1.0)
+}
+
 /// What the encoder needs besides the customer's history.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObservationContext {
     /// Persona of the customer, below `n_personas`.
     pub persona: usize,
-    /// Phase of the year of the decision week: day of the year of its first day over 365.25.
+    /// Phase of the year of the first day of the decision week; see [`year_phase`].
     pub year_phase: f64,
     /// Budget price λ: what one unit of promotion spend costs besides itself; 0 without a budget.
     pub budget_price: f64,

@@ -13,7 +13,7 @@ use super::catalogue::OfferCatalogue;
 use super::demand::{DemandModel, WeekExpectation};
 use super::guardrails::MaskRule;
 use super::history::{CustomerHistory, WeekRecord};
-use super::observation::{ObservationContext, ObservationSchema};
+use super::observation::{ObservationContext, ObservationSchema, year_phase};
 use crate::env::{Env, EnvSpec, Step};
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
@@ -46,8 +46,8 @@ pub struct PromotionWorld {
     pub starts: Vec<StartState>,
     /// Shelf depths of past weeks, replayed in order, shape `[n_weeks × n_categories]`.
     pub shelf: Vec<f64>,
-    /// Phase of the year of the first decision week, in `[0, 1)`.
-    pub first_phase: f64,
+    /// First day of the first decision week, in days since 2000-01-01.
+    pub first_day: i64,
 }
 
 /// How episodes run.
@@ -205,7 +205,7 @@ impl PromotionEnv {
     fn observe(&mut self) {
         let at = ObservationContext {
             persona: self.persona(),
-            year_phase: self.world.first_phase + f64::from(self.week) * 7.0 / 365.25,
+            year_phase: year_phase(self.world.first_day + 7 * i64::from(self.week)),
             budget_price: self.scenario.budget_price,
         };
         self.world.schema.encode(&self.history, &at, &mut self.observation);

@@ -230,6 +230,6 @@ pub(super) fn truth(truth: &TruthResult) -> input::Truth {
         current: arm(CURRENT),
         policy: arm(&truth.chosen),
         oracle: arm("oracle"),
-        captured_uplift: Some(truth.captured_uplift.estimate),
+        captured_uplift: truth.captured_uplift.map(|c| c.estimate),
     }
 }
