@@ -142,12 +142,7 @@ fn retail_dqn() -> DqnConfig {
 
 impl Default for JudgeConfig {
     fn default() -> Self {
-        Self {
-            leaderboard_customers: 400,
-            abtest_customers: 1500,
-            truth_weeks: 26,
-            level: 0.95,
-        }
+        Self { leaderboard_customers: 400, abtest_customers: 1500, truth_weeks: 26, level: 0.95 }
     }
 }
 
@@ -171,9 +166,8 @@ impl Config {
             if ok { Ok(()) } else { Err(format!("expected {expected} for `{key}`, got {got}")) }
         };
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let named = !self.name.is_empty()
-            && !self.name.starts_with('.')
-            && self.name.chars().all(plain);
+        let named =
+            !self.name.is_empty() && !self.name.starts_with('.') && self.name.chars().all(plain);
         require(named, "name", "letters, digits, `-`, `_` and `.`", format!("`{}`", self.name))?;
         // TOML integers end at i64::MAX, and the seed is written back into run.json.
         let seed_fits = i64::try_from(self.seed).is_ok();
@@ -190,9 +184,24 @@ impl Config {
         let fits = level > 0.5 && level < 1.0;
         require(fits, "judge.level", "a level between 0.5 and 1", level.to_string())?;
         let fit = &self.fit;
-        require(fit.holdout_weeks >= 2, "fit.holdout_weeks", "at least 2", fit.holdout_weeks.to_string())?;
-        require(fit.train_draws >= 1, "fit.train_draws", "at least 1", fit.train_draws.to_string())?;
-        require(fit.judge_draws >= 2, "fit.judge_draws", "at least 2", fit.judge_draws.to_string())?;
+        require(
+            fit.holdout_weeks >= 2,
+            "fit.holdout_weeks",
+            "at least 2",
+            fit.holdout_weeks.to_string(),
+        )?;
+        require(
+            fit.train_draws >= 1,
+            "fit.train_draws",
+            "at least 1",
+            fit.train_draws.to_string(),
+        )?;
+        require(
+            fit.judge_draws >= 2,
+            "fit.judge_draws",
+            "at least 2",
+            fit.judge_draws.to_string(),
+        )?;
         require(self.environment.horizon > 0, "environment.horizon", "at least 1", "0".to_owned())?;
         for depth in &self.offers.depths {
             let fits = *depth > 0.0 && *depth < 1.0;
@@ -204,7 +213,12 @@ impl Config {
         self.guardrails.validate()?;
         let prices = &self.environment.budget_prices;
         let fits = !prices.is_empty() && prices.iter().all(|p| p.is_finite() && *p >= 0.0);
-        require(fits, "environment.budget_prices", "one or more prices ≥ 0", format!("{prices:?}"))?;
+        require(
+            fits,
+            "environment.budget_prices",
+            "one or more prices ≥ 0",
+            format!("{prices:?}"),
+        )?;
         if let Some(data) = &self.data {
             data.validate().map_err(|e| e.to_string())?;
         } else {

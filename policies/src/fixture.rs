@@ -131,7 +131,12 @@ pub(crate) fn demand() -> DemandModel {
         persona: vec![0.0, 0.2],
         persona_offer: vec![0.1, 0.0],
     };
-    DemandModel { visit, categories: MARGIN_RATES.map(category).to_vec(), redemption: 0.8, churn: 0.01 }
+    DemandModel {
+        visit,
+        categories: MARGIN_RATES.map(category).to_vec(),
+        redemption: 0.8,
+        churn: 0.01,
+    }
 }
 
 /// At least one policy of each kind.

@@ -64,9 +64,10 @@ impl GreedyMargin {
     pub fn scores(&self, observation: &[f32]) -> Vec<f64> {
         let mut scores = Vec::with_capacity(self.catalogue.n_actions());
         self.demand.score(&self.schema.read(observation), &self.catalogue, &mut scores);
+        let stake = scores.first().map_or(0.0, |none| none.max(0.0));
         for (score, offer) in scores.iter_mut().zip(self.catalogue.offers()) {
             if offer.is_contact() {
-                *score -= self.contact_price + self.depth_price * offer.depth;
+                *score -= (self.contact_price + self.depth_price * offer.depth) * stake;
             }
         }
         scores

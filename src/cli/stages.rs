@@ -61,7 +61,8 @@ fn read_config(file: &Path) -> Result<(Config, PathBuf), Failure> {
             "cannot read the config {shown}: {e}; `promopt init {shown}` writes one to start from"
         ))
     })?;
-    let config = Config::from_toml(&text).map_err(|e| Failure::config(&format!("in {shown}: {}", e.trim_end())))?;
+    let config = Config::from_toml(&text)
+        .map_err(|e| Failure::config(&format!("in {shown}: {}", e.trim_end())))?;
     let dir = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
     Ok((config, dir))

@@ -103,7 +103,8 @@ pub(super) fn stage(resolved: &Resolved, stage: Stage) -> Result<String, Failure
             let q: crate::data::QualityReport = folder.read("history/quality.json", "ingest")?;
             let _ = writeln!(out, "{:<26} {:>10} {:>14}", "rule", "rows", "sales removed");
             for rule in &q.rules {
-                let _ = writeln!(out, "{:<26} {:>10} {:>14.2}", rule.name, rule.rows, rule.sales_value);
+                let _ =
+                    writeln!(out, "{:<26} {:>10} {:>14.2}", rule.name, rule.rows, rule.sales_value);
             }
             let _ = writeln!(out, "{:<26} {:>10} {:>14.2}", "kept", q.rows_kept, q.sales_kept);
             let _ = writeln!(out, "{:<26} {:>10} {:>14.2}", "read", q.rows_in, q.sales_in);

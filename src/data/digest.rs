@@ -22,8 +22,11 @@ pub fn digest_of_files(config: &DataConfig, base_dir: &Path) -> Result<String, D
         let mut files = table::files(schema, table, &dir)?;
         files.extend(table.join.iter().map(|join| dir.join(&join.path)));
         for file in files {
-            let unreadable =
-                |source: std::io::Error| DataError::Unreadable { table: schema.table, file: file.clone(), reason: source.to_string() };
+            let unreadable = |source: std::io::Error| DataError::Unreadable {
+                table: schema.table,
+                file: file.clone(),
+                reason: source.to_string(),
+            };
             let mut input = File::open(&file).map_err(unreadable)?;
             let mut buffer = vec![0; 1 << 16];
             loop {

@@ -26,8 +26,8 @@ pub mod store;
 mod table;
 
 pub use clean::Rule;
-pub use digest::digest_of_files;
 pub use config::{DataConfig, WeekStart};
+pub use digest::digest_of_files;
 pub use error::DataError;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
 pub use ingest::{RejectedRow, check_files, ingest, rejected_rows};

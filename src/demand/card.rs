@@ -141,8 +141,7 @@ pub fn realism_card(
 ) -> RealismCard {
     let history = ground.history;
     let n_weeks = (history.n_weeks - fitted.train_end) as usize;
-    let empty =
-        Tally::new(n_weeks, ground.schema.n_personas, ground.schema.n_categories());
+    let empty = Tally::new(n_weeks, ground.schema.n_personas, ground.schema.n_categories());
     let (subjects, actual) = observe(ground, fitted.train_end, lapse_weeks, &empty);
     let draws: Vec<&DemandModel> = fitted.judge.iter().chain([&fitted.mean]).collect();
     let replicate = |r: u64| {
@@ -203,7 +202,8 @@ fn replay_simulated(
         let luck = seed.index(i as u64);
         let mut traits = vec![0.0; schema.n_features()];
         encoder.encode(&history, train_end, &mut traits);
-        let mut alive = luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
+        let mut alive =
+            luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
         for (at, logged) in subject.logged.iter().enumerate() {
             let week = train_end + at as u32;
             encoder.encode(&history, week, &mut observation);
@@ -287,7 +287,10 @@ fn lines(actual: &Tally, simulated: &[Tally], weeks: &[CardWeek]) -> Vec<CardLin
     let n = simulated.len() as f64;
     let worst = |real: &[f64], fitted: &[f64]| {
         let share = |(r, f): (&f64, &f64)| if *r > 0.0 { f / n / r - 1.0 } else { 0.0 };
-        real.iter().zip(fitted).map(share).fold(0.0_f64, |a, b| if b.abs() > a.abs() { b } else { a })
+        real.iter()
+            .zip(fitted)
+            .map(share)
+            .fold(0.0_f64, |a, b| if b.abs() > a.abs() { b } else { a })
     };
     for (line, error) in [
         ("worst category: error of purchase weeks", worst(&actual.purchases, &all.purchases)),

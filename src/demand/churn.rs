@@ -70,8 +70,7 @@ mod tests {
         // p = 1/2 and h = 1/5: s = 1, 0.4, 0.16; Z = 0.16 + 0.2 (1 + 0.4) = 0.44.
         let mut visit = Design::new(1);
         (0..2).for_each(|week| visit.push([1.0], 0.0, week, 1.0));
-        let model =
-            GlmFit { beta: vec![0.0], factor: vec![1.0], iterations: 1, converged: true };
+        let model = GlmFit { beta: vec![0.0], factor: vec![1.0], iterations: 1, converged: true };
         let gone = expect(&mut visit, 0..2, &model, 0.2);
         assert!((gone - (1.0 - 0.16 / 0.44)).abs() < 1e-12);
         assert!((visit.weight[1] - 0.16 / 0.44).abs() < 1e-12);

@@ -3,7 +3,7 @@
 use super::design::Encoder;
 use super::fit::{FittedDemand, OfferEvidence};
 use super::world::Ground;
-use promopt_envs::retail::{CustomerHistory, DemandModel, Mechanic, Offer, ObservationSchema};
+use promopt_envs::retail::{CustomerHistory, DemandModel, Mechanic, ObservationSchema, Offer};
 use serde::{Deserialize, Serialize};
 
 /// Depths at which curves are drawn.

@@ -2,18 +2,19 @@
 //! quantity rows per category and visit.
 
 use super::glm::Design;
-use super::world::week_phase;
 use super::replay::{LoggedAction, Replay, WeekView};
+use super::world::week_phase;
 use crate::data::History;
+use chrono::NaiveDate;
 use promopt_envs::retail::demand::{
-    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE, felt_depth,
-    incidence_offer, incidence_shelf, incidence_state, quantity_features, visit_offer, visit_state,
+    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
+    felt_depth, incidence_offer, incidence_shelf, incidence_state, quantity_features, visit_offer,
+    visit_state,
 };
 use promopt_envs::retail::history::RECENCY_MAX;
 use promopt_envs::retail::{
     CustomerHistory, ObservationContext, ObservationSchema, ObservationView, OfferCatalogue,
 };
-use chrono::NaiveDate;
 use std::ops::Range;
 
 /// Shared columns of the visit model; persona columns follow.
@@ -148,8 +149,18 @@ impl Rows {
         let (visit, incidence, quantity) =
             (self.visit.split_at(week), many(&self.incidence), many(&self.quantity));
         (
-            Self { visit: visit.0, incidence: incidence.0, quantity: quantity.0, tails: Vec::new() },
-            Self { visit: visit.1, incidence: incidence.1, quantity: quantity.1, tails: Vec::new() },
+            Self {
+                visit: visit.0,
+                incidence: incidence.0,
+                quantity: quantity.0,
+                tails: Vec::new(),
+            },
+            Self {
+                visit: visit.1,
+                incidence: incidence.1,
+                quantity: quantity.1,
+                tails: Vec::new(),
+            },
         )
     }
 }

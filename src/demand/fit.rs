@@ -13,8 +13,9 @@ use super::replay::Replay;
 use crate::data::History;
 use promopt_envs::SeedTree;
 use promopt_envs::retail::demand::{
-    INCIDENCE_CONTACTS, INCIDENCE_ELSEWHERE, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH, INCIDENCE_SHELF, INCIDENCE_STATE,
-    INCIDENCE_STOCK, QUANTITY, VISIT_CONTACTS, VISIT_OFFER, VISIT_OFFER_DEPTH, VISIT_STATE,
+    INCIDENCE_CONTACTS, INCIDENCE_ELSEWHERE, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH,
+    INCIDENCE_SHELF, INCIDENCE_STATE, INCIDENCE_STOCK, QUANTITY, VISIT_CONTACTS, VISIT_OFFER,
+    VISIT_OFFER_DEPTH, VISIT_STATE,
 };
 use promopt_envs::retail::{CategoryModel, DemandModel, VisitModel};
 use rand_distr::{Distribution, StandardNormal};
@@ -186,12 +187,8 @@ pub(crate) fn fit_demand(
         all: part(&all),
         held_out: part(&held_out),
     };
-    let visit = fit_part(
-        "visit".to_owned(),
-        Family::Bernoulli,
-        &split(|r| &r.visit),
-        &visit_shape,
-    )?;
+    let visit =
+        fit_part("visit".to_owned(), Family::Bernoulli, &split(|r| &r.visit), &visit_shape)?;
     let incidence_mean = pooled(Family::Bernoulli, &all.incidence, INCIDENCE_SHARED, "incidence")?;
     let quantity_mean = pooled(Family::Poisson, &all.quantity, QUANTITY, "quantity")?;
     let (mut incidence, mut quantity) = (Vec::new(), Vec::new());

@@ -55,7 +55,13 @@ impl Design {
         Self { p, ..Self::default() }
     }
 
-    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64, week: u32, weight: f64) {
+    pub(crate) fn push(
+        &mut self,
+        row: impl IntoIterator<Item = f64>,
+        y: f64,
+        week: u32,
+        weight: f64,
+    ) {
         self.x.extend(row);
         self.y.push(y);
         self.weight.push(weight);

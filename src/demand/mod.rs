@@ -12,9 +12,9 @@ pub mod replay;
 pub mod world;
 
 pub use actions::ActionMap;
-pub use error::DemandError;
-pub use fit::{FitConfig, FittedDemand};
 pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;
-pub use world::Ground;
+pub use error::DemandError;
+pub use fit::{FitConfig, FittedDemand};
 pub use replay::{LoggedAction, Replay, WeekView};
+pub use world::Ground;

@@ -101,10 +101,15 @@ impl Stage {
     ///
     /// # Errors
     /// As [`play`](Self::play).
-    pub fn arm(&self, name: &str, policy: &dyn Policy) -> Result<(ArmOutcomes, ActionMix), EnvError> {
+    pub fn arm(
+        &self,
+        name: &str,
+        policy: &dyn Policy,
+    ) -> Result<(ArmOutcomes, ActionMix), EnvError> {
         let played = self.play(policy)?;
         let mix = ActionMix::of(&played, &self.world);
-        let column = |draw: &[EpisodeTotals], f: fn(&EpisodeTotals) -> f64| draw.iter().map(f).collect();
+        let column =
+            |draw: &[EpisodeTotals], f: fn(&EpisodeTotals) -> f64| draw.iter().map(f).collect();
         let draws = played
             .iter()
             .map(|draw| CustomerTotals {

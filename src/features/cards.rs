@@ -12,6 +12,9 @@ const NOTABLE: f64 = 0.5;
 /// |z| of a cluster mean from which a trait leads the name.
 const STRIKING: f64 = 0.8;
 
+/// The category of everything that has no category of its own.
+pub(super) const UNNAMED: &str = "other";
+
 /// What one persona is like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PersonaCard {
@@ -43,6 +46,12 @@ pub fn cluster_means(rows: &Matrix, labels: &[usize], n_clusters: usize) -> Matr
     Matrix::from_rows(&sums).expect("every sum has the width of the rows")
 }
 
+/// The z-scores that may give a persona its name: what lies in no named category says nothing.
+fn telling(z_scores: &[f64], categories: &[String]) -> Vec<f64> {
+    let unnamed = |j: usize| j >= N_HABITS && categories[j - N_HABITS] == UNNAMED;
+    z_scores.iter().enumerate().map(|(j, &z)| if unnamed(j) { 0.0 } else { z }).collect()
+}
+
 /// The cards of all personas, from unscaled features, labels and mean z-scores.
 pub(crate) fn describe(
     features: &Matrix,
@@ -54,10 +63,11 @@ pub(crate) fn describe(
     let means = cluster_means(features, labels, n_personas);
     let whole = cluster_means(features, &vec![0; features.n_rows()], 1);
     let words: Vec<String> = categories.iter().map(|name| plain(name)).collect();
+    let telling: Vec<Vec<f64>> = z_scores.rows().map(|row| telling(row, categories)).collect();
     let views: Vec<Profile<'_>> = (0..n_personas)
         .map(|persona| Profile {
             mean: means.row(persona),
-            z: z_scores.row(persona),
+            z: &telling[persona],
             population: whole.row(0),
             categories: &words,
         })

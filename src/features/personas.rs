@@ -114,7 +114,7 @@ impl PersonaModel {
     /// Features are clipped to their 1% and 99% quantiles, standardised, and clustered by k-means
     /// with the k in `k_min..=k_max` of the largest mean silhouette. When there are more categories
     /// than the four features of how a customer buys, the categories are weighted down by
-    /// `sqrt(4 / n_categories)` so that together they weigh the same. Personas are numbered by mean
+    /// `sqrt(4 / n_categories)` so that together they weigh the same; "other" weighs nothing. Personas are numbered by mean
     /// money per week (monetary × frequency), the largest first. The order of the customers changes
     /// nothing but the order of the labels.
     ///
@@ -141,8 +141,12 @@ impl PersonaModel {
         let order = given.sorted_order();
         let features = given.select(&order);
         let weight = (N_HABITS as f64 / categories.len().max(N_HABITS) as f64).sqrt();
-        let scale =
-            |j| FeatureScale::fit(features.column(j), if j < N_HABITS { 1.0 } else { weight });
+        let weight_of = |j: usize| match j.checked_sub(N_HABITS) {
+            None => 1.0,
+            Some(category) if categories[category] == cards::UNNAMED => 0.0,
+            Some(_) => weight,
+        };
+        let scale = |j| FeatureScale::fit(features.column(j), weight_of(j));
         let scales: Vec<FeatureScale> = (0..features.n_columns()).map(scale).collect();
         let scaled = map_rows(&features, |row| scaled_row(&scales, row));
         let (fit, k_scores) =

@@ -373,7 +373,7 @@ pub enum PolicyRole {
     Current,
     /// No offer to anyone.
     Control,
-    /// The best possible, known only in synthetic worlds.
+    /// The oracle, known only in synthetic worlds.
     Oracle,
 }
 

@@ -201,7 +201,7 @@ pub(super) fn truth(truth: &Truth, currency: &str) -> Result<Option<Plot>, Repor
         ("No offer", truth.none, CONTROL),
         ("Today's promotions", truth.current, CURRENT),
         ("Chosen policy", truth.policy, CHOSEN),
-        ("Best possible", truth.oracle, ORACLE),
+        ("Oracle", truth.oracle, ORACLE),
     ];
     let ends = arms.iter().flat_map(|(_, arm, _)| [arm.value, arm.lower, arm.upper]);
     let any_known = arms.iter().any(|(_, arm, _)| is_plottable(arm.value));

@@ -43,7 +43,7 @@ pub struct Truth {
     pub current: Estimate,
     /// The chosen policy.
     pub policy: Estimate,
-    /// The best possible.
+    /// The oracle: greedy on the true customers.
     pub oracle: Estimate,
     /// (policy − none) / (oracle − none).
     pub captured_uplift: Option<f64>,
@@ -109,7 +109,7 @@ pub fn standard_glossary() -> Vec<Term> {
         ("Elasticity", "Per cent change in units bought when the price rises by one per cent."),
         ("Off-policy", "Judging a policy from history that another policy produced."),
         ("Effective sample size", "How many of the logged decisions really inform an estimate."),
-        ("Captured uplift", "Share of the best possible uplift earned (synthetic worlds only)."),
+        ("Captured uplift", "Uplift over the better of control and current, as a share of the uplift of an oracle that knows the true customers (synthetic worlds only)."),
     ]
     .map(|(word, meaning)| Term { word: word.into(), meaning: meaning.into() })
     .into()

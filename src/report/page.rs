@@ -31,7 +31,7 @@ pub(super) fn page(input: &ReportInput, plots: &[Plot]) -> Result<String, Report
         chosen => "chosen",
         current => "current",
         control => "control",
-        oracle => "best possible, synthetic world only",
+        oracle => "knows the truth, synthetic world only",
     };
     let mut page = environment.get_template(NAME)?.render(context! {
         input => Value::from_serialize(input),

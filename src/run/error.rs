@@ -50,7 +50,9 @@ pub enum RunError {
     #[error(transparent)]
     Report(#[from] ReportError),
     /// An earlier stage has not run.
-    #[error("expected {path} from an earlier stage, found nothing there; run `promopt {command}` first")]
+    #[error(
+        "expected {path} from an earlier stage, found nothing there; run `promopt {command}` first"
+    )]
     MissingStage {
         /// What is missing.
         path: PathBuf,
@@ -58,7 +60,9 @@ pub enum RunError {
         command: &'static str,
     },
     /// A file of the run folder cannot be read.
-    #[error("{path} is not what this version writes: {reason}; delete the run folder and run again")]
+    #[error(
+        "{path} is not what this version writes: {reason}; delete the run folder and run again"
+    )]
     Corrupt {
         /// The file.
         path: PathBuf,
@@ -100,7 +104,9 @@ impl RunError {
     pub fn is_config(&self) -> bool {
         matches!(
             self,
-            Self::Config(_) | Self::World(_) | Self::Demand(DemandError::Catalogue(_) | DemandError::NoOffers)
+            Self::Config(_)
+                | Self::World(_)
+                | Self::Demand(DemandError::Catalogue(_) | DemandError::NoOffers)
         ) || matches!(self, Self::Agent(AgentError::InvalidConfig { .. }))
     }
 }

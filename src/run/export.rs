@@ -20,8 +20,7 @@ pub(super) fn export(job: &Job<'_>) -> Result<(), RunError> {
     let persona_file = job.personas()?;
     let chosen = job.chosen()?;
     let tested = job.tested()?;
-    let ground =
-        Ground::new(&history, &actions, &persona_file.model, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, &persona_file.model, &job.config.guardrails);
     let (rule, summaries) = (ground.mask_rule(), ground.summaries(history.n_weeks));
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     let (mut observations, mut masks) = (Vec::new(), Vec::new());

@@ -167,10 +167,8 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), RunError> {
 /// # Errors
 /// As [`write_whole`].
 pub fn write_json<T: Serialize + ?Sized>(path: &Path, value: &T) -> Result<(), RunError> {
-    let corrupt = |e: serde_json::Error| RunError::Corrupt {
-        path: path.to_owned(),
-        reason: e.to_string(),
-    };
+    let corrupt =
+        |e: serde_json::Error| RunError::Corrupt { path: path.to_owned(), reason: e.to_string() };
     let mut bytes = serde_json::to_vec_pretty(value).map_err(corrupt)?;
     bytes.push(b'\n');
     write_whole(path, &bytes)
@@ -195,9 +193,8 @@ mod tests {
     fn a_failed_write_leaves_the_old_folder() {
         let temp = tempfile::tempdir().expect("a temp dir");
         let folder = RunFolder::open(&temp.path().join("run")).expect("opens");
-        let fill = |text: &'static str| {
-            move |dir: &Path| write_whole(&dir.join("a.txt"), text.as_bytes())
-        };
+        let fill =
+            |text: &'static str| move |dir: &Path| write_whole(&dir.join("a.txt"), text.as_bytes());
         folder.replace("history", fill("one")).expect("writes");
         let failed = folder.replace("history", |dir| {
             write_whole(&dir.join("a.txt"), b"two")?;

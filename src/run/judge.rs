@@ -9,9 +9,9 @@ use crate::demand::world::evenly;
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
-    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, LoggedDecisions,
-    LoggedTable, OpeInput, OpeReport, RewardModelSettings, RewardPredictions, Roles,
-    SimulatedOutcomes, SimulatedTest, TargetProbabilities, judge_logged,
+    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, LoggedDecisions, LoggedTable,
+    OpeInput, OpeReport, RewardModelSettings, RewardPredictions, Roles, SimulatedOutcomes,
+    SimulatedTest, TargetProbabilities, judge_logged,
 };
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, PromotionConfig, PromotionWorld};

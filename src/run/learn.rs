@@ -32,12 +32,12 @@ const NORMALISATION_STEPS: usize = 8_000;
 /// Episodes per point of the learning curve.
 const CURVE_EPISODES: usize = 200;
 /// Customers and draws on which shadow prices are searched.
-const SEARCH_CUSTOMERS: usize = 300;
-const SEARCH_DRAWS: usize = 3;
+const SEARCH_CUSTOMERS: usize = 600;
+const SEARCH_DRAWS: usize = 4;
 /// Shadow prices of a contact that are tried, money.
-const CONTACT_PRICES: [f64; 8] = [0.0, 0.05, 0.1, 0.2, 0.3, 0.45, 0.7, 1.0];
+const CONTACT_PRICES: [f64; 8] = [0.0, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2];
 /// Shadow prices of a unit of depth that are tried, money.
-const DEPTH_PRICES: [f64; 6] = [0.0, 0.5, 1.0, 2.0, 3.5, 5.0];
+const DEPTH_PRICES: [f64; 8] = [0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4];
 
 /// One point of a learning curve, a line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -68,11 +68,8 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let world = Arc::new(ground.world(draws, &summaries, &alive, history.n_weeks));
     let seed = SeedTree::new(job.config.seed).child("train");
     let mut policies = rules(&ground, &fitted)?;
-    let greedy = GreedyMargin::myopic(
-        ground.schema.clone(),
-        actions.catalogue.clone(),
-        fitted.mean.clone(),
-    );
+    let greedy =
+        GreedyMargin::myopic(ground.schema.clone(), actions.catalogue.clone(), fitted.mean.clone());
     policies.push(rule("greedy-myopic", PortablePolicy::Scored(greedy.clone())));
     let search = search_world(&ground, &fitted, &summaries, &alive, history.n_weeks);
     let priced = search_prices(job, &greedy, search, seed.child("prices"))?;
@@ -100,8 +97,7 @@ fn rules(ground: &Ground<'_>, fitted: &FittedDemand) -> Result<Vec<TrainedPolicy
     let units_price = |c: &crate::data::Category| c.mean_unit_price;
     let menu = OfferMenu::new(ground.schema.clone(), catalogue.clone())
         .with_values(ground.history.categories.iter().map(units_price).collect());
-    let mut depths: Vec<f64> =
-        catalogue.offers()[1..].iter().map(|o| o.depth).collect();
+    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(|o| o.depth).collect();
     depths.sort_by(f64::total_cmp);
     depths.dedup();
     let mut policies = vec![
@@ -209,7 +205,8 @@ fn train_one(
             bandit = Some(Box::new(LinUcb::new(settings.lin_ucb.clone(), &spec, normalisation)?));
         }
         _ => {
-            bandit = Some(Box::new(Thompson::new(settings.thompson.clone(), &spec, normalisation)?));
+            bandit =
+                Some(Box::new(Thompson::new(settings.thompson.clone(), &spec, normalisation)?));
         }
     }
     let agent: &mut dyn Agent = match (&mut dqn, &mut bandit) {

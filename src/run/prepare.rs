@@ -32,9 +32,8 @@ pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
 /// The salt of the config, else one grown from the seed.
 pub(super) fn salt(job: &Job<'_>) -> String {
     let configured = job.config.data.as_ref().and_then(|d| d.salt.clone());
-    configured.unwrap_or_else(|| {
-        format!("{:016x}", SeedTree::new(job.config.seed).child("salt").seed())
-    })
+    configured
+        .unwrap_or_else(|| format!("{:016x}", SeedTree::new(job.config.seed).child("salt").seed()))
 }
 
 /// Groups the customers as they stood before the held-out weeks.

@@ -24,8 +24,8 @@ pub(super) fn offer_evidence(evidence: OfferEvidence) -> &'static str {
             "logged offers without propensities (observational, not causal)"
         }
         OfferEvidence::AssumedFromShelf => {
-            "assumed equal to that of a shelf discount of the same depth, drawing no extra visits \
-             (the history holds no offers of known content)"
+            "nothing; assumed equal to that of a shelf discount of the same depth, drawing no extra \
+             visits (the history holds no offers of known content)"
         }
     }
 }
@@ -49,7 +49,11 @@ pub(super) fn report(job: &Job<'_>) -> Result<(), RunError> {
         None => Some(job.truth()?),
         Some(_) => None,
     };
-    let verdict = verdict(&judged, &tested, truth.as_ref().and_then(|t| t.captured_uplift.map(|c| c.estimate)));
+    let verdict = verdict(
+        &judged,
+        &tested,
+        truth.as_ref().and_then(|t| t.captured_uplift.map(|c| c.estimate)),
+    );
     let catalogue = &actions.catalogue;
     let report = input::ReportInput {
         title: "Promotion policy report".to_owned(),
@@ -133,9 +137,7 @@ fn banners(
         ));
     }
     let evidence = job.fitted()?.offer_evidence;
-    if evidence != OfferEvidence::Randomised {
-        banners.push(format!("Response to personal offers: {}.", offer_evidence(evidence)));
-    }
+    banners.push(format!("Response to personal offers learnt from: {}.", offer_evidence(evidence)));
     banners.extend(persona_warning.map(str::to_owned));
     banners.extend(history.quality.notes.iter().cloned());
     Ok(banners)

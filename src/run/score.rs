@@ -103,13 +103,12 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
         Some(data) => data.clone(),
         None => canonical(request.history)?,
     };
-    let folder = std::path::absolute(request.history)
-        .map_err(RunError::io("find", request.history))?;
+    let folder =
+        std::path::absolute(request.history).map_err(RunError::io("find", request.history))?;
     let week = config.week_starts.week_of(as_of);
     config = config.with_dir(&folder);
     config.keep_ids = true;
-    config.categories =
-        categories.iter().filter(|c| *c != OTHER_CATEGORY).cloned().collect();
+    config.categories = categories.iter().filter(|c| *c != OTHER_CATEGORY).cloned().collect();
     config.last_date = Some((week - chrono::Days::new(1)).to_string());
     let history = data::ingest(&config, &folder, "score")?;
     let actions = ActionMap::of_catalogue(&history, &manifest.catalogue);

@@ -223,12 +223,9 @@ impl Job<'_> {
                 }
                 None => json(serde_json::to_string(&self.data_config()?))?,
             },
-            Stage::Personas => json(serde_json::to_string(&(
-                &c.personas,
-                &c.offers,
-                c.fit.holdout_weeks,
-                c.seed,
-            )))?,
+            Stage::Personas => {
+                json(serde_json::to_string(&(&c.personas, &c.offers, c.fit.holdout_weeks, c.seed)))?
+            }
             Stage::Fit => json(serde_json::to_string(&(&c.fit, &c.guardrails)))?,
             Stage::Train => json(serde_json::to_string(&(&c.train, &c.environment)))?,
             Stage::Evaluate | Stage::AbTest | Stage::Truth => {

@@ -56,11 +56,8 @@ pub fn read(folder: &RunFolder, synthetic: bool) -> Result<Summary, RunError> {
     let judged: Judged = folder.read("evaluation/judge/judge.json", "evaluate")?;
     let tested: Tested = folder.read("evaluation/abtest/abtest.json", "abtest simulate")?;
     let card: RealismCard = folder.read("demand/card.json", "fit")?;
-    let truth = if synthetic {
-        Some(folder.read("evaluation/truth/truth.json", "run")?)
-    } else {
-        None
-    };
+    let truth =
+        if synthetic { Some(folder.read("evaluation/truth/truth.json", "run")?) } else { None };
     let row = |r: &crate::evaluate::leaderboard::LeaderboardRow| SummaryRow {
         policy: r.policy.clone(),
         margin: r.level.margin,

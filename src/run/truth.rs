@@ -10,7 +10,9 @@ use crate::demand::Ground;
 use crate::demand::world::week_phase;
 use crate::evaluate::interval::Interval;
 use promopt_envs::retail::{CustomerHistory, ObservationContext};
-use promopt_envs::worlds::{CurrentPolicy, CustomerOutcome, CustomerState, Moment, Oracle, Retailer, SimulatedHistory};
+use promopt_envs::worlds::{
+    CurrentPolicy, CustomerOutcome, CustomerState, Moment, Oracle, Retailer, SimulatedHistory,
+};
 use promopt_envs::{ActionId, ActionMask, SeedTree};
 use promopt_policies::Policy;
 use rayon::prelude::*;
@@ -210,14 +212,16 @@ fn read_out(job: &Job<'_>, cast: &Cast<'_>, arms: &[Arm]) -> Result<TruthResult,
     let rows = arms
         .iter()
         .enumerate()
-        .map(|(a, (policy, outcomes))| Ok(TrueArm {
-            policy: policy.clone(),
-            margin: interval(&margins[a], level)?,
-            uplift: interval(&gap(a, reference), level)?,
-            contact_rate: outcomes.iter().map(|o| f64::from(o.contacts)).sum::<f64>()
-                / (outcomes.len().max(1) as f64 * weeks),
-            captured: captured(a),
-        }))
+        .map(|(a, (policy, outcomes))| {
+            Ok(TrueArm {
+                policy: policy.clone(),
+                margin: interval(&margins[a], level)?,
+                uplift: interval(&gap(a, reference), level)?,
+                contact_rate: outcomes.iter().map(|o| f64::from(o.contacts)).sum::<f64>()
+                    / (outcomes.len().max(1) as f64 * weeks),
+                captured: captured(a),
+            })
+        })
         .collect::<Result<_, RunError>>()?;
     Ok(TruthResult {
         reference: arms[reference].0.clone(),

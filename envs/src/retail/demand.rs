@@ -77,11 +77,7 @@ pub fn visit_state(view: &ObservationView<'_>, shelf_mean: f64) -> [f64; VISIT_S
     visit_state_at(view, view.recency(), shelf_mean)
 }
 
-fn visit_state_at(
-    view: &ObservationView<'_>,
-    recency: f64,
-    shelf_mean: f64,
-) -> [f64; VISIT_STATE] {
+fn visit_state_at(view: &ObservationView<'_>, recency: f64, shelf_mean: f64) -> [f64; VISIT_STATE] {
     [
         1.0,
         logit(view.frequency()),
@@ -315,8 +311,8 @@ impl DemandModel {
     ) -> CategoryExpectation {
         let OfferDepth { own: depth, elsewhere } = offer;
         let (model, persona) = (&self.categories[category], view.persona());
-        let mut eta = dot(&model.state, &incidence_state(view, category, elsewhere))
-            + model.persona[persona];
+        let mut eta =
+            dot(&model.state, &incidence_state(view, category, elsewhere)) + model.persona[persona];
         let shelf_response = dot(&model.shelf, &incidence_shelf(view, shelf));
         eta += (shelf_response + model.persona_shelf[persona] * shelf).max(0.0);
         if depth > 0.0 {
@@ -361,7 +357,12 @@ impl DemandModel {
     /// the promotion cost; shape of `out`: `[n_actions]`.
     ///
     /// Cost: one pass over the categories for each depth, plus one category per offer.
-    pub fn score(&self, view: &ObservationView<'_>, catalogue: &OfferCatalogue, out: &mut Vec<f64>) {
+    pub fn score(
+        &self,
+        view: &ObservationView<'_>,
+        catalogue: &OfferCatalogue,
+        out: &mut Vec<f64>,
+    ) {
         let margins_beside = |elsewhere: f64| -> Vec<f64> {
             let margin = |c: usize| {
                 let offer = OfferDepth { own: 0.0, elsewhere };

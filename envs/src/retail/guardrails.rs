@@ -44,10 +44,19 @@ impl Guardrails {
     /// A message that names the field, what was expected and what was found.
     pub fn validate(&self) -> Result<(), String> {
         let require = |ok: bool, field: &str, expected: &str, got: String| {
-            if ok { Ok(()) } else { Err(format!("expected {expected} for `guardrails.{field}`, got {got}")) }
+            if ok {
+                Ok(())
+            } else {
+                Err(format!("expected {expected} for `guardrails.{field}`, got {got}"))
+            }
         };
         let depth = self.max_depth;
-        require((0.0..1.0).contains(&depth), "max_depth", "a fraction in [0, 1)", depth.to_string())?;
+        require(
+            (0.0..1.0).contains(&depth),
+            "max_depth",
+            "a fraction in [0, 1)",
+            depth.to_string(),
+        )?;
         let margin = self.min_margin;
         let fits = margin.is_finite() && margin < 1.0;
         require(fits, "min_margin", "a fraction below 1", margin.to_string())?;

@@ -14,7 +14,9 @@ pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
 pub use demand::{CategoryModel, DemandModel, VisitModel, WeekExpectation};
 pub use guardrails::{Guardrails, MaskRule};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
-pub use observation::{year_phase, Feature, ObservationContext, ObservationSchema, ObservationView};
+pub use observation::{
+    Feature, ObservationContext, ObservationSchema, ObservationView, year_phase,
+};
 pub use promotion::{
     PromotionConfig, PromotionEnv, PromotionWorld, Scenario, StartState, WeekLedger,
 };

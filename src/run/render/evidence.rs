@@ -5,7 +5,7 @@ use super::super::judge::{Judged, Tested};
 use super::super::learn::{CONTROL, CURRENT};
 use super::super::stage::Job;
 use super::super::truth::TruthResult;
-use super::{estimate, offer_evidence};
+use super::estimate;
 use crate::data::History;
 use crate::demand::card::{CardLine, CardVerdict, RealismCard};
 use crate::demand::curves::ResponseSummary;
@@ -45,10 +45,7 @@ pub(super) fn demand(
         evidence: "shelf prices by week (quasi-experimental)".to_owned(),
     };
     input::Demand {
-        response_label: format!(
-            "weekly purchase probability; response to offers: {}",
-            offer_evidence(response.offer_evidence)
-        ),
+        response_label: "weekly purchase probability".to_owned(),
         panels: (0..(history.n_categories() - 1).min(PANELS)).map(panel).collect(),
         elasticities: response.elasticities.iter().map(elasticity).collect(),
     }
@@ -189,7 +186,10 @@ pub(super) fn action_mix(
         let known = mix.iter().sum::<f64>() > 0.0;
         input::ActionMixRow { persona: name.to_owned(), shares: known.then(|| shares.collect()) }
     };
-    input::ActionMix { actions, rows: personas.names().zip(&tested.action_mix.0).map(row).collect() }
+    input::ActionMix {
+        actions,
+        rows: personas.names().zip(&tested.action_mix.0).map(row).collect(),
+    }
 }
 
 pub(super) fn gate(tested: &Tested) -> Vec<input::GateReason> {
@@ -210,7 +210,9 @@ pub(super) fn gate(tested: &Tested) -> Vec<input::GateReason> {
         verdict: if tested.gate.n_worlds > 1 { input::Check::Pass } else { input::Check::Fail },
         reason: format!("{} posterior draws kept apart", tested.gate.n_worlds),
     });
-    if tested.gate.approval == Approval::NotApproved && rows.iter().all(|r| r.verdict == input::Check::Pass) {
+    if tested.gate.approval == Approval::NotApproved
+        && rows.iter().all(|r| r.verdict == input::Check::Pass)
+    {
         rows.push(input::GateReason {
             condition: "approval".to_owned(),
             verdict: input::Check::Fail,

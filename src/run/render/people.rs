@@ -64,7 +64,13 @@ pub(super) fn personas(model: &PersonaModel) -> input::Personas {
     let n_personas = model.n_personas();
     let z = |feature: usize| {
         (0..n_personas)
-            .map(|k| if model.cards[k].size >= SMALL_CELL { model.z_scores.row(k)[feature] } else { f64::NAN })
+            .map(|k| {
+                if model.cards[k].size >= SMALL_CELL {
+                    model.z_scores.row(k)[feature]
+                } else {
+                    f64::NAN
+                }
+            })
             .collect()
     };
     input::Personas {
