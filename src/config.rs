@@ -196,6 +196,7 @@ impl Config {
             "at least 1",
             fit.train_draws.to_string(),
         )?;
+        require(fit.test_draws >= 2, "fit.test_draws", "at least 2", fit.test_draws.to_string())?;
         require(
             fit.judge_draws >= 2,
             "fit.judge_draws",

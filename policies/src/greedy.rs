@@ -11,7 +11,9 @@ use promopt_envs::retail::{DemandModel, ObservationSchema, OfferCatalogue};
 use promopt_envs::{ActionId, ActionMask};
 use serde::{Deserialize, Serialize};
 
-/// `argmax_a E[margin | observation, a] − contact_price · contact(a) − depth_price · depth(a)`.
+/// `argmax_a E[margin | observation, a] − (contact_price + depth_price · depth(a)) · contact(a) · E₀`,
+/// where `E₀` is the expected margin of the week without an offer: what fatigue and a lower reference
+/// price put at stake.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GreedyMargin {
@@ -35,13 +37,14 @@ impl GreedyMargin {
         Self { name, schema, catalogue, demand, contact_price: 0.0, depth_price: 0.0 }
     }
 
-    /// The same policy with shadow prices, money per contact and money per unit of depth.
+    /// The same policy with shadow prices, as shares of the margin at stake per contact and per unit of
+    /// depth.
     #[must_use]
     pub fn with_prices(&self, contact_price: f64, depth_price: f64) -> Self {
         Self { name: "greedy-priced".to_owned(), contact_price, depth_price, ..self.clone() }
     }
 
-    /// The shadow prices of a contact and of depth, money.
+    /// The shadow prices of a contact and of a unit of depth, shares of the margin at stake.
     #[must_use]
     pub fn prices(&self) -> (f64, f64) {
         (self.contact_price, self.depth_price)
@@ -59,11 +62,18 @@ impl GreedyMargin {
         self.catalogue.n_actions()
     }
 
+    /// Expected margin of the week under each action, money; shape `[n_actions]`.
+    #[must_use]
+    pub fn expected_margins(&self, observation: &[f32]) -> Vec<f64> {
+        let mut margins = Vec::with_capacity(self.catalogue.n_actions());
+        self.demand.score(&self.schema.read(observation), &self.catalogue, &mut margins);
+        margins
+    }
+
     /// Expected margin of each action less its shadow prices, money; shape `[n_actions]`.
     #[must_use]
     pub fn scores(&self, observation: &[f32]) -> Vec<f64> {
-        let mut scores = Vec::with_capacity(self.catalogue.n_actions());
-        self.demand.score(&self.schema.read(observation), &self.catalogue, &mut scores);
+        let mut scores = self.expected_margins(observation);
         let stake = scores.first().map_or(0.0, |none| none.max(0.0));
         for (score, offer) in scores.iter_mut().zip(self.catalogue.offers()) {
             if offer.is_contact() {

@@ -104,6 +104,16 @@ impl PortablePolicy {
         }
     }
 
+    /// What the policy expects each action to bring, shape `[n_actions]`: its scores, without the
+    /// shadow prices where it has such; `None` for rules.
+    #[must_use]
+    pub fn expected_values(&self, observation: &[f32]) -> Option<Vec<f64>> {
+        match self {
+            Self::Scored(greedy) => Some(greedy.expected_margins(observation)),
+            other => other.scores(observation),
+        }
+    }
+
     /// Checks that the policy can decide on observations of this schema and offers of this
     /// catalogue; afterwards no call panics.
     ///

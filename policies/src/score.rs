@@ -210,7 +210,7 @@ impl Scorer {
             action,
             offer_id: self.manifest().catalogue.offer(action).id.clone(),
             propensity: decision.propensity,
-            expected_value: scores.as_ref().map(|scores| scores[action]),
+            expected_value: policy.expected_values(&observation).map(|values| values[action]),
             reason: self.reason(history, &mask, action, scores.as_deref()),
         })
     }

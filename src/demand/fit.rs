@@ -15,7 +15,7 @@ use promopt_envs::SeedTree;
 use promopt_envs::retail::demand::{
     INCIDENCE_CONTACTS, INCIDENCE_ELSEWHERE, INCIDENCE_OFFER, INCIDENCE_OFFER_DEPTH,
     INCIDENCE_SHELF, INCIDENCE_STATE, INCIDENCE_STOCK, QUANTITY, VISIT_CONTACTS, VISIT_OFFER,
-    VISIT_OFFER_DEPTH, VISIT_STATE,
+    VISIT_OFFER_DEPTH, VISIT_STATE, felt_depth,
 };
 use promopt_envs::retail::{CategoryModel, DemandModel, VisitModel};
 use rand_distr::{Distribution, StandardNormal};
@@ -52,14 +52,16 @@ pub struct FitConfig {
     pub holdout_weeks: u32,
     /// Posterior draws that agents train on.
     pub train_draws: usize,
-    /// Posterior draws kept apart for judging.
+    /// Posterior draws kept apart for the leaderboard.
     pub judge_draws: usize,
+    /// Posterior draws kept apart for the A/B test and the gate.
+    pub test_draws: usize,
 }
 
 impl Default for FitConfig {
-    /// Eight weeks held out, eight draws to train on, six to judge on.
+    /// Eight weeks held out, eight draws to train on, six to judge on, six to test the winner on.
     fn default() -> Self {
-        Self { holdout_weeks: 8, train_draws: 8, judge_draws: 6 }
+        Self { holdout_weeks: 8, train_draws: 8, judge_draws: 6, test_draws: 6 }
     }
 }
 
@@ -102,8 +104,10 @@ pub struct FittedDemand {
     pub mean: DemandModel,
     /// Draws for training.
     pub train: Vec<DemandModel>,
-    /// Draws for judging, never trained on.
+    /// Draws for the leaderboard, never trained on.
     pub judge: Vec<DemandModel>,
+    /// Draws for the A/B test, on which nothing was trained or chosen.
+    pub test: Vec<DemandModel>,
     /// Where the offer response comes from.
     pub offer_evidence: OfferEvidence,
     /// One report per part.
@@ -361,6 +365,7 @@ impl Posterior {
         FittedDemand {
             train: draws("train", config.train_draws),
             judge: draws("judge", config.judge_draws),
+            test: draws("test", config.test_draws),
             mean,
             offer_evidence: self.offer_evidence,
             parts: std::iter::once(&self.visit)
@@ -429,12 +434,17 @@ impl Posterior {
     }
 }
 
-/// Without usable offers, an offer moves incidence and quantity as a shelf discount of its depth
-/// does (see [`OfferEvidence::AssumedFromShelf`]).
+/// Depth at which an offer without evidence of its own moves as much as a shelf discount does.
+const ASSUMED_DEPTH: f64 = 0.2;
+
+/// Without usable offers, a 20 % offer moves incidence as a 20 % shelf discount does, others in
+/// proportion to their felt depth, and quantity as a shelf discount of its depth does (see
+/// [`OfferEvidence::AssumedFromShelf`]).
 fn assume_offers_act_like_shelf_discounts(category: &mut CategoryModel) {
+    let scale = ASSUMED_DEPTH / felt_depth(ASSUMED_DEPTH);
     category.offer.fill(0.0);
-    category.offer[0] = category.shelf[0];
-    category.offer[2] = category.shelf[1];
-    category.persona_offer.clone_from(&category.persona_shelf);
+    category.offer[0] = category.shelf[0] * scale;
+    category.offer[2] = category.shelf[1] * scale;
+    category.persona_offer = category.persona_shelf.iter().map(|b| b * scale).collect();
     category.quantity[5] = category.quantity[4];
 }

@@ -199,7 +199,7 @@ pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmF
             iterations: iteration,
             converged,
         };
-        if gain <= 1e-8 * (1.0 + value.abs()) {
+        if gain <= 1e-13 * (1.0 + value.abs()) {
             return Some(done(beta, true));
         }
         let mut scale = 1.0;

@@ -14,12 +14,18 @@ use crate::evaluate::{
     SimulatedTest, TargetProbabilities, judge_logged,
 };
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, PromotionConfig, PromotionWorld};
+use promopt_envs::retail::{CustomerHistory, DemandModel, PromotionConfig, PromotionWorld};
+use promopt_policies::Policy;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// First identifier of the worlds that are only judged in; training worlds count from 0.
+/// First identifiers of the worlds of the leaderboard and of the A/B test; training worlds count
+/// from 0.
 const JUDGE_WORLDS: u64 = 1_000;
+const TEST_WORLDS: u64 = 2_000;
+
+/// Smallest estimated propensity.
+const PROPENSITY_MIN: f64 = 1e-3;
 
 /// What the evaluate stage found, `evaluation/judge/judge.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,26 +78,25 @@ impl Job<'_> {
 /// Everything the judging stages start from.
 fn arena(
     ground: &Ground<'_>,
-    fitted: &FittedDemand,
+    draws: &[DemandModel],
     lapse_weeks: u32,
     n_customers: usize,
 ) -> (PromotionWorld, usize) {
     let summaries: Vec<CustomerHistory> = ground.summaries(ground.history.n_weeks);
     let alive = ground.alive(&summaries, lapse_weeks);
     let some = evenly(&alive, n_customers);
-    let draws = fitted.judge.clone();
-    (ground.world(draws, &summaries, &some, ground.history.n_weeks), alive.len())
+    (ground.world(draws.to_vec(), &summaries, &some, ground.history.n_weeks), alive.len())
 }
 
 fn simulated_test(
     world: &PromotionWorld,
     names: &[&str],
     arms: Vec<ArmOutcomes>,
-    n_weeks: u32,
+    (n_weeks, first_world): (u32, u64),
 ) -> Result<SimulatedTest, RunError> {
     let outcomes = SimulatedOutcomes {
         n_weeks,
-        worlds: (0..world.draws.len() as u64).map(|i| JUDGE_WORLDS + i).collect(),
+        worlds: (0..world.draws.len() as u64).map(|i| first_world + i).collect(),
         persona_names: names.iter().map(|&n| n.to_owned()).collect(),
         personas: world.starts.iter().map(|s| s.persona).collect(),
         arms,
@@ -108,7 +113,7 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let policies = job.trained()?;
     let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
-    let (world, _) = arena(&ground, &fitted, lapse, job.config.judge.leaderboard_customers);
+    let (world, _) = arena(&ground, &fitted.judge, lapse, job.config.judge.leaderboard_customers);
     let world = Arc::new(world);
     // Expected margins given the state: the same means as realised ones, with less noise.
     let config = PromotionConfig { expected_reward: true, ..job.config.environment.clone() };
@@ -121,14 +126,15 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
         arms.push(playground.arm(&policy.name, &policy.policy)?.0);
     }
     let persona_names: Vec<&str> = personas.names().collect();
-    let test = simulated_test(&world, &persona_names, arms, n_weeks)?;
+    let test = simulated_test(&world, &persona_names, arms, (n_weeks, JUDGE_WORLDS))?;
     let simple_rules: Vec<String> =
         policies.iter().filter(|p| !p.learned).map(|p| p.name.clone()).collect();
     let roles = Roles { control: CONTROL, current: CURRENT, simple_rules: &simple_rules };
     let leaderboard = Leaderboard::new(&test, roles, job.config.judge.level)?;
     let chosen = leaderboard.best.clone();
     let winner = policies.iter().find(|p| p.name == chosen);
-    let log = logged_decisions(&ground, &fitted)?;
+    let current = policies.iter().find(|p| p.name == CURRENT);
+    let log = logged_decisions(&ground, &fitted, current)?;
     let (off_policy, logged_decisions) = match (log, winner) {
         (Some((log, logged)), Some(winner)) => {
             let target = TargetProbabilities::from_policy(&winner.policy, &log)?;
@@ -143,10 +149,12 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
 }
 
 /// The logged decisions of the held-out weeks, and whether every propensity was logged; `None`
-/// when no logged offer is an action.
+/// when no logged offer is an action. Propensities that were not logged are estimated by the replica
+/// of today's policy, which was fitted on the weeks before.
 fn logged_decisions(
     ground: &Ground<'_>,
     fitted: &FittedDemand,
+    current: Option<&TrainedPolicy>,
 ) -> Result<Option<(LoggedDecisions, bool)>, RunError> {
     let rule = ground.mask_rule();
     let mut mask = rule.blank();
@@ -164,9 +172,14 @@ fn logged_decisions(
                 return;
             }
             all_logged &= logged.propensity.is_some();
-            table.observations.extend(observe(ground, week.history, week.week));
+            let observation = observe(ground, week.history, week.week);
+            let estimated = || {
+                let replica = current.map(|c| c.policy.distribution(&observation, &mask));
+                replica.map_or(1.0, |d| d.probabilities()[logged.action]).max(PROPENSITY_MIN)
+            };
+            table.propensities.push(logged.propensity.unwrap_or_else(estimated));
+            table.observations.extend(observation);
             table.actions.push(logged.action);
-            table.propensities.push(logged.propensity.unwrap_or(1.0 / n_actions as f64));
             table.rewards.push(week.record.contribution());
             table.clusters.push(customer);
             masks.extend_from_slice(mask.flags());
@@ -190,7 +203,7 @@ pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, active_customers) =
-        arena(&ground, &fitted, lapse, job.config.judge.abtest_customers);
+        arena(&ground, &fitted.test, lapse, job.config.judge.abtest_customers);
     let world = Arc::new(world);
     let config = PromotionConfig { expected_reward: false, ..job.config.environment.clone() };
     let n_weeks = config.horizon;
@@ -207,9 +220,11 @@ pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let (arm, action_mix) = playground.arm("policy", &chosen.policy)?;
     arms.push(arm);
     let persona_names: Vec<&str> = personas.names().collect();
-    let test = simulated_test(&world, &persona_names, arms, n_weeks)?;
+    let test = simulated_test(&world, &persona_names, arms, (n_weeks, TEST_WORLDS))?;
     let level = job.config.judge.level;
-    let training_worlds: Vec<u64> = (0..fitted.train.len() as u64).collect();
+    let leaderboard_worlds = JUDGE_WORLDS..JUDGE_WORLDS + fitted.judge.len() as u64;
+    let training_worlds: Vec<u64> =
+        (0..fitted.train.len() as u64).chain(leaderboard_worlds).collect();
     let question = GateQuestion {
         policy: "policy",
         current: CURRENT,

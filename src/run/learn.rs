@@ -34,9 +34,9 @@ const CURVE_EPISODES: usize = 200;
 /// Customers and draws on which shadow prices are searched.
 const SEARCH_CUSTOMERS: usize = 600;
 const SEARCH_DRAWS: usize = 4;
-/// Shadow prices of a contact that are tried, money.
+/// Shadow prices of a contact that are tried, shares of the margin at stake.
 const CONTACT_PRICES: [f64; 8] = [0.0, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2];
-/// Shadow prices of a unit of depth that are tried, money.
+/// Shadow prices of a unit of depth that are tried, shares of the margin at stake.
 const DEPTH_PRICES: [f64; 8] = [0.0, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0, 1.4];
 
 /// One point of a learning curve, a line of `metrics.jsonl`.

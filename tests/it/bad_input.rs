@@ -188,9 +188,11 @@ fn a_typo_in_the_config_is_named_by_line_with_the_valid_keys() {
 fn values_that_cannot_be_are_config_errors() {
     for (more, words) in [
         ("[train]\nagents = [\"dnq\"]\n", ["`train.agents`", "`dnq`", "`dqn`"]),
-        ("[offers]\ndepths = [0.1, 20]\n", ["depth in (0, 1)", "got 20", "0.2 means 20 % off"]),
+        ("[offers]\ndepths = [0.1, 20]\n", ["`offers.depths`", "in (0, 1)", "got 20"]),
         ("[offers]\ncontact_cost = -1\n", ["contact_cost", "at least 0", "got -1"]),
         ("[judge]\nlevel = 95\n", ["`judge.level`", "between 0.5 and 1", "95"]),
+        ("[guardrails]\nmax_depth = 20\n", ["`guardrails.max_depth`", "in [0, 1)", "got 20"]),
+        ("[guardrails]\ncool_down_weeks = 90\n", ["cool_down_weeks", "at most 32", "got 90"]),
         ("[fit]\njudge_draws = 1\n", ["`fit.judge_draws`", "at least 2", "1"]),
     ] {
         shop_with(more).promopt("personas -c own.toml --run run").fails(3, &words);

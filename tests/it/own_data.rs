@@ -146,7 +146,7 @@ fn a_policy_that_is_not_approved_fails_only_when_approval_is_required() {
     assert!(manifest.contains("\"not_approved\""), "{manifest}");
     let allowed = shop.promopt("export --run run");
     assert!(allowed.succeeds().stdout.contains("not_approved"), "{allowed:#?}");
-    let score = "score -c own.toml --policy run/policy --history export --as-of 2024-10-07";
+    let score = "score -c own.toml --policy run/policy --history export --as-of 2025-06-09";
     shop.promopt(score).succeeds();
     let actions = fs::read_to_string(shop.path("actions.csv")).expect("it was written");
     let offers: Vec<&str> = actions.lines().skip(1).filter_map(|l| l.split(',').nth(1)).collect();

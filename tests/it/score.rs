@@ -16,7 +16,7 @@ const HEADER: &str = "customer_id,offer_id,propensity,expected_margin,reason";
 
 /// The first day after `weeks` weeks of the synthetic history.
 fn day_after(weeks: u64) -> String {
-    let first = NaiveDate::from_ymd_opt(2024, 1, 1).expect("a date");
+    let first = NaiveDate::from_ymd_opt(2024, 9, 2).expect("a date");
     (first + Days::new(7 * weeks)).to_string()
 }
 

@@ -13,11 +13,14 @@ name = "small"
 [world]
 n_customers = 120
 n_weeks = 40
+# The history crosses New Year, where the season features had a seam once.
+first_date = "2024-09-02"
 n_categories = 3
 products_per_category = 4
 depths = [0.1, 0.3]
 [fit]
 judge_draws = 2
+test_draws = 2
 train_draws = 2
 [train]
 lanes = 16
