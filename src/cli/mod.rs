@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
-            failure.code().into()
+            failure.code()
         }
     }
 }

@@ -318,8 +318,8 @@ mod tests {
             }
             let prior = Prior { mean: vec![0.0; 2], precision: vec![1e-6; 2] };
             let fit = fit(family, &design, &prior).expect("a finite design");
-            for j in 0..2 {
-                assert!((fit.beta[j] - truth[j]).abs() < 4.0 * fit.standard_error(j));
+            for (j, beta) in truth.iter().enumerate() {
+                assert!((fit.beta[j] - beta).abs() < 4.0 * fit.standard_error(j));
             }
         }
     }

@@ -26,16 +26,16 @@ impl RunFolder {
     pub fn open(root: &Path) -> Result<Self, RunError> {
         fs::create_dir_all(root).map_err(RunError::io("create", root))?;
         let folder = Self { root: root.to_owned() };
-        folder.recover(root)?;
+        Self::recover(root)?;
         let evaluation = folder.path("evaluation");
         if evaluation.is_dir() {
-            folder.recover(&evaluation)?;
+            Self::recover(&evaluation)?;
         }
         Ok(folder)
     }
 
     /// Removes pending folders; puts a replaced folder back when its successor never arrived.
-    fn recover(&self, parent: &Path) -> Result<(), RunError> {
+    fn recover(parent: &Path) -> Result<(), RunError> {
         for entry in fs::read_dir(parent).map_err(RunError::io("read", parent))? {
             let path = entry.map_err(RunError::io("read", parent))?.path();
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else { continue };
