@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 const DEPTHS: [f64; 7] = [0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3];
 /// Customers over which responses are averaged, per persona.
 const CUSTOMERS_MAX: usize = 200;
-/// Price cut at which elasticities are taken.
+/// Mean shelf depth at which elasticities are taken.
 const ELASTICITY_CUT: f64 = 0.1;
 
 /// Weekly purchase probability of one persona in one category by offer depth.
@@ -24,8 +24,9 @@ pub struct ResponseCurve {
     pub points: Vec<[f64; 4]>,
 }
 
-/// Own-price elasticity of a category: `ln(units at a 10 % shelf cut / units) / ln 0.9`, averaged
-/// over customers; within the week, visits included.
+/// Own-price elasticity of a category: `ln(units at a 10 % mean shelf cut / units) / ln(price paid at
+/// it / regular price)`, averaged over customers; within the week, visits included. The price paid
+/// falls by more than 10 %, because buyers pick the deals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CategoryElasticity {
     /// Category index.
@@ -135,5 +136,6 @@ fn elasticity(
         observations.iter().map(one).sum::<f64>()
     };
     let (regular, cut) = (units(0.0), units(ELASTICITY_CUT));
-    if regular > 0.0 { (cut / regular).ln() / (1.0 - ELASTICITY_CUT).ln() } else { 0.0 }
+    let paid = 1.0 - model.categories[category].realised_shelf(ELASTICITY_CUT);
+    if regular > 0.0 && paid < 1.0 { (cut / regular).ln() / paid.ln() } else { 0.0 }
 }

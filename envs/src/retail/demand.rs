@@ -22,6 +22,8 @@ use super::observation::ObservationView;
 use rand::{Rng, RngCore};
 use serde::{Deserialize, Serialize};
 
+mod basket;
+
 /// State features of the visit model, before the offer.
 pub const VISIT_STATE: usize = 11;
 /// Position of the contact pressure among the visit's state features.
@@ -331,7 +333,8 @@ impl DemandModel {
         CategoryExpectation { incidence, extra_units, revenue, margin, offer_discount }
     }
 
-    /// What the week brings in expectation from a customer who is with us. Shape of `shelf`: `[n_categories]`.
+    /// What the week brings in expectation from a customer who is with us. Shape of `shelf`:
+    /// `[n_categories]`.
     #[must_use]
     pub fn expected_week(
         &self,
@@ -341,20 +344,24 @@ impl DemandModel {
     ) -> WeekExpectation {
         let visit = sigmoid(self.visit_logit(view, mean(shelf), offer));
         let mut total = WeekExpectation { visit, ..WeekExpectation::default() };
+        let mut basket_size = 0.0;
         for (category, &depth) in shelf.iter().enumerate() {
             let c = self.category(view, category, depth, OfferDepth::of(offer, category));
-            total.revenue += visit * c.revenue;
-            total.contribution += visit * c.margin;
-            total.promotion_cost += visit * c.offer_discount;
+            basket_size += c.incidence;
+            total.revenue += c.revenue;
+            total.contribution += c.margin;
+            total.promotion_cost += c.offer_discount;
         }
-        total.contribution -= offer.contact_cost;
-        total.promotion_cost += offer.contact_cost;
+        let baskets = visit * basket::scale(basket_size);
+        total.revenue *= baskets;
+        total.contribution = baskets * total.contribution - offer.contact_cost;
+        total.promotion_cost = baskets * total.promotion_cost + offer.contact_cost;
         total
     }
 
-    /// Expected contribution of every action at the mean shelf depths, weighed by the probability that
-    /// the customer is still with us, less `budget_price` times
-    /// the promotion cost; shape of `out`: `[n_actions]`.
+    /// Expected contribution of every action at the mean shelf depths, weighed by the probability
+    /// that the customer is still with us, less `budget_price` times the promotion cost; shape of
+    /// `out`: `[n_actions]`.
     ///
     /// Cost: one pass over the categories for each depth, plus one category per offer.
     pub fn score(
@@ -363,14 +370,12 @@ impl DemandModel {
         catalogue: &OfferCatalogue,
         out: &mut Vec<f64>,
     ) {
-        let margins_beside = |elsewhere: f64| -> Vec<f64> {
-            let margin = |c: usize| {
-                let offer = OfferDepth { own: 0.0, elsewhere };
-                self.category(view, c, self.categories[c].shelf_mean, offer).margin
-            };
-            (0..self.categories.len()).map(margin).collect()
+        let beside_an_offer = |elsewhere: f64| -> Vec<CategoryExpectation> {
+            let offer = OfferDepth { own: 0.0, elsewhere };
+            let expect = |c: usize| self.category(view, c, self.categories[c].shelf_mean, offer);
+            (0..self.categories.len()).map(expect).collect()
         };
-        let mut beside: Vec<(f64, Vec<f64>)> = vec![(0.0, margins_beside(0.0))];
+        let mut beside = vec![(0.0, beside_an_offer(0.0))];
         let n = self.categories.len().max(1) as f64;
         let shelf_mean = self.categories.iter().map(|c| c.shelf_mean).sum::<f64>() / n;
         let plain = self.visit_logit(view, shelf_mean, &catalogue.offers()[0]);
@@ -379,28 +384,28 @@ impl DemandModel {
         for offer in catalogue.offers() {
             let known = beside.iter().position(|(depth, _)| *depth == offer.depth);
             let at = known.unwrap_or_else(|| {
-                beside.push((offer.depth, margins_beside(offer.depth)));
+                beside.push((offer.depth, beside_an_offer(offer.depth)));
                 beside.len() - 1
             });
-            let margins = &beside[at].1;
-            let margin: f64 = margins.iter().sum();
+            let mut basket_size: f64 = beside[at].1.iter().map(|c| c.incidence).sum();
+            let mut margin: f64 = beside[at].1.iter().map(|c| c.margin).sum();
+            let mut discount = 0.0;
+            if let Some(c) = offer.category {
+                let shelf = self.categories[c].shelf_mean;
+                let own = self.category(view, c, shelf, OfferDepth::of(offer, c));
+                basket_size += own.incidence - beside[at].1[c].incidence;
+                margin += own.margin - beside[at].1[c].margin;
+                discount = own.offer_discount;
+            }
             let visit = alive * sigmoid(plain + self.visit_response(view, offer));
-            out.push(match offer.category {
-                None => visit * margin,
-                Some(c) => {
-                    let shelf = self.categories[c].shelf_mean;
-                    let own = self.category(view, c, shelf, OfferDepth::of(offer, c));
-                    let cost = visit * own.offer_discount + offer.contact_cost;
-                    visit * (margin - margins[c] + own.margin)
-                        - offer.contact_cost
-                        - budget_price * cost
-                }
-            });
+            let baskets = visit * basket::scale(basket_size);
+            let cost = baskets * discount + offer.contact_cost;
+            out.push(baskets * margin - offer.contact_cost - budget_price * cost);
         }
     }
 
-    /// Draws a week of a customer who is with us. The random numbers are consumed in a fixed order whatever happens, so that two
-    /// arms with the same stream share their luck.
+    /// Draws a week of a customer who is with us. The random numbers are consumed in a fixed order
+    /// whatever happens, so that two arms with the same stream share their luck.
     pub fn sample_week(
         &self,
         view: &ObservationView<'_>,
@@ -412,23 +417,25 @@ impl DemandModel {
         week.contact(offer);
         let visit = rng.random::<f64>() < sigmoid(self.visit_logit(view, mean(shelf), offer));
         let redeems = rng.random::<f64>() < self.redemption;
-        for (category, slot) in week.categories.iter_mut().enumerate() {
-            let (u_incidence, u_units): (f64, f64) = (rng.random(), rng.random());
-            if !visit {
-                continue;
-            }
-            let depth = offer.depth_in(category);
-            let c = self.category(view, category, shelf[category], OfferDepth::of(offer, category));
-            if u_incidence >= c.incidence {
-                continue;
-            }
+        let n = self.categories.len();
+        let basket_luck: Vec<f64> = (0..n).map(|_| rng.random()).collect();
+        let units_luck: Vec<f64> = (0..n).map(|_| rng.random()).collect();
+        if !visit {
+            return;
+        }
+        let expect = |c: usize| self.category(view, c, shelf[c], OfferDepth::of(offer, c));
+        let expected: Vec<CategoryExpectation> = (0..n).map(expect).collect();
+        let mut incidence: Vec<f64> = expected.iter().map(|c| c.incidence).collect();
+        let mut bought = vec![false; n];
+        basket::draw(&mut incidence, &basket_luck, &mut bought);
+        for (category, slot) in week.categories.iter_mut().enumerate().filter(|(c, _)| bought[*c]) {
             let model = &self.categories[category];
-            let units = 1.0 + poisson_quantile(c.extra_units, u_units);
-            let gross = units * model.unit_price[view.persona()];
+            let extra = poisson_quantile(expected[category].extra_units, units_luck[category]);
+            let gross = (1.0 + extra) * model.unit_price[view.persona()];
             let shelf_discount = gross * model.realised_shelf(shelf[category]);
-            let used = if redeems { depth } else { 0.0 };
+            let used = if redeems { offer.depth_in(category) } else { 0.0 };
             *slot = CategoryWeek {
-                units,
+                units: 1.0 + extra,
                 gross,
                 shelf_discount,
                 offer_discount: (gross - shelf_discount) * used,
@@ -453,7 +460,10 @@ impl DemandModel {
 }
 
 impl CategoryModel {
-    fn realised_shelf(&self, shelf: f64) -> f64 {
+    /// Share of the regular value that buyers get off in a week of this shelf depth: they pick the
+    /// deals, so it exceeds the mean depth over products.
+    #[must_use]
+    pub fn realised_shelf(&self, shelf: f64) -> f64 {
         (shelf * self.shelf_realised).clamp(0.0, 0.9)
     }
 }

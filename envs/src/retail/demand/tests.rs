@@ -8,7 +8,7 @@ use crate::seed::SeedTree;
 /// A hand-made model with two categories and one persona.
 pub(crate) fn model() -> DemandModel {
     let category = CategoryModel {
-        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3, -0.4],
+        state: vec![1.2, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3, -0.4],
         shelf: vec![2.0, 1.0],
         offer: vec![3.0, 0.5, 1.0, 1.0, 0.5, -0.2, -0.3, -0.5],
         persona: vec![0.1],
