@@ -4,6 +4,7 @@
 //! never saw, and exported as a bundle that a serving system loads. The stages live in [`run`]; the
 //! command line in [`cli`] is the only room that prints, reads flags or picks exit codes.
 
+mod cholesky;
 pub mod cli;
 pub mod config;
 pub mod data;

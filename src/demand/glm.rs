@@ -4,6 +4,7 @@
 //! which is how the parameters of a persona or category are pooled toward what they share.
 //! Reference: McCullagh and Nelder 1989, §2.5; Gelman et al. 2013, §16 (penalty as prior).
 
+use crate::cholesky;
 use rayon::prelude::*;
 
 /// Rows added up together; fixed, so that sums do not depend on the number of threads.
@@ -190,8 +191,8 @@ pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmF
             gradient[j] -= prior.precision[j] * (beta[j] - prior.mean[j]);
             hessian[j * p + j] += prior.precision[j];
         }
-        let factor = cholesky(hessian, p)?;
-        let step = solve(&factor, &gradient);
+        let factor = cholesky::factor(hessian, p)?;
+        let step = cholesky::solve_factored(&factor, gradient.clone());
         let gain = dot(&step, &gradient);
         let done = |beta, converged| GlmFit {
             beta,
@@ -223,51 +224,10 @@ pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmF
     None
 }
 
-/// Lower Cholesky factor of a symmetric matrix given by its lower triangle, row-major.
-fn cholesky(mut a: Vec<f64>, p: usize) -> Option<Vec<f64>> {
-    for i in 0..p {
-        for j in 0..=i {
-            let known: f64 = (0..j).map(|k| a[i * p + k] * a[j * p + k]).sum();
-            let rest = a[i * p + j] - known;
-            a[i * p + j] = if i == j {
-                if !(rest.is_finite() && rest > 0.0) {
-                    return None;
-                }
-                rest.sqrt()
-            } else {
-                rest / a[j * p + j]
-            };
-        }
-        a[i * p + i + 1..(i + 1) * p].fill(0.0);
-    }
-    Some(a)
-}
-
-/// Solves `L Lᵀ x = right`.
-fn solve(factor: &[f64], right: &[f64]) -> Vec<f64> {
-    let p = right.len();
-    let mut x = right.to_vec();
-    for i in 0..p {
-        let known: f64 = (0..i).map(|k| factor[i * p + k] * x[k]).sum();
-        x[i] = (x[i] - known) / factor[i * p + i];
-    }
-    back_substitute(factor, x)
-}
-
-/// Solves `Lᵀ x = right`: turns standard normals into draws with covariance `(L Lᵀ)⁻¹`.
-fn back_substitute(factor: &[f64], mut x: Vec<f64>) -> Vec<f64> {
-    let p = x.len();
-    for i in (0..p).rev() {
-        let known: f64 = (i + 1..p).map(|k| factor[k * p + i] * x[k]).sum();
-        x[i] = (x[i] - known) / factor[i * p + i];
-    }
-    x
-}
-
 impl GlmFit {
     /// A draw of the Laplace posterior from standard normals, shape `[p]`.
     pub(crate) fn draw(&self, normals: Vec<f64>) -> Vec<f64> {
-        let noise = back_substitute(&self.factor, normals);
+        let noise = cholesky::back_substitute(&self.factor, normals);
         self.beta.iter().zip(noise).map(|(b, e)| b + e).collect()
     }
 
@@ -277,7 +237,7 @@ impl GlmFit {
         let p = self.beta.len();
         let mut unit = vec![0.0; p];
         unit[j] = 1.0;
-        solve(&self.factor, &unit)[j].max(0.0).sqrt()
+        cholesky::solve_factored(&self.factor, unit)[j].max(0.0).sqrt()
     }
 }
 

@@ -8,7 +8,6 @@
 //! [`leaderboard`] ranks them. *May it ship?* [`gate`] answers. Nothing here does input or output.
 
 pub mod ab_test;
-mod cholesky;
 pub mod direct;
 pub mod doubly_robust;
 pub mod error;

@@ -3,9 +3,9 @@
 //! Serves [`DirectMethod`](super::DirectMethod) and [`DoublyRobust`](super::DoublyRobust). The
 //! prediction for a decision never uses the outcomes of its own customer.
 
-use super::cholesky;
 use super::error::EvaluateError;
 use super::logged::{LoggedDecisions, at_least};
+use crate::cholesky;
 use rayon::prelude::*;
 
 /// How the reward model is fitted.
