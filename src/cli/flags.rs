@@ -106,7 +106,7 @@ pub(super) struct Score {
     /// Folder with the history's tables, read with the config's mapping (canonical names without one)
     #[arg(long, value_name = "DIR")]
     pub(super) history: PathBuf,
-    /// Decide as of this day: only earlier rows are read
+    /// Decide for the week that holds this day: only the weeks before it are read
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: String,
     /// Where to write `customer_id, offer_id, propensity, expected_margin, reason`

@@ -18,8 +18,8 @@ pub struct ActionMap {
 }
 
 impl ActionMap {
-    /// Takes the offers of the history that have a category and a depth as the catalogue; without
-    /// any, every targetable category at every one of `depths`.
+    /// Takes the offers of the history that have a category, a depth and no threshold as the
+    /// catalogue; without any, every targetable category at every one of `depths`.
     ///
     /// # Errors
     /// [`DemandError::NoOffers`] when neither gives an action, [`DemandError::Catalogue`] when they
@@ -34,7 +34,7 @@ impl ActionMap {
             let is_none = row.offer_id == "none" || row.mechanic == "none";
             by_history_offer.push(match category {
                 _ if is_none => Some(0),
-                Some(category) if row.depth > 0.0 => {
+                Some(category) if row.depth > 0.0 && row.min_spend <= 0.0 => {
                     offers.push(Offer {
                         id: row.offer_id.clone(),
                         mechanic: Mechanic::Percent,

@@ -226,7 +226,9 @@ impl Job<'_> {
             Stage::Personas => {
                 json(serde_json::to_string(&(&c.personas, &c.offers, c.fit.holdout_weeks, c.seed)))?
             }
-            Stage::Fit => json(serde_json::to_string(&(&c.fit, &c.guardrails)))?,
+            Stage::Fit => {
+                json(serde_json::to_string(&(&c.fit, &c.guardrails, c.environment.lapse_weeks)))?
+            }
             Stage::Train => json(serde_json::to_string(&(&c.train, &c.environment)))?,
             Stage::Evaluate | Stage::AbTest | Stage::Truth => {
                 json(serde_json::to_string(&c.judge))?
