@@ -131,7 +131,7 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
         policies.iter().filter(|p| !p.learned).map(|p| p.name.clone()).collect();
     let roles = Roles { control: CONTROL, current: CURRENT, simple_rules: &simple_rules };
     let leaderboard = Leaderboard::new(&test, roles, job.config.judge.level)?;
-    let chosen = leaderboard.best.clone();
+    let chosen = choose(&leaderboard);
     let winner = policies.iter().find(|p| p.name == chosen);
     let current = policies.iter().find(|p| p.name == CURRENT);
     let log = logged_decisions(&ground, &fitted, current)?;
@@ -146,6 +146,15 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     };
     let judged = Judged { chosen, leaderboard, off_policy, logged_decisions };
     job.folder.replace("evaluation/judge", |dir| write_json(&dir.join("judge.json"), &judged))
+}
+
+/// The policy that goes on: the best one, unless it cannot be told from making no offers, which then
+/// goes on instead: nobody should be paid for a maybe.
+fn choose(leaderboard: &Leaderboard) -> String {
+    let control = leaderboard.rows.iter().find(|row| row.policy == CONTROL);
+    let gap = control.and_then(|row| row.behind_best.as_ref());
+    let tied = gap.is_some_and(|gap| !gap.excludes_zero());
+    if tied { CONTROL.to_owned() } else { leaderboard.best.clone() }
 }
 
 /// The logged decisions of the held-out weeks, and whether every propensity was logged; `None`
