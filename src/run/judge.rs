@@ -148,12 +148,12 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     job.folder.replace("evaluation/judge", |dir| write_json(&dir.join("judge.json"), &judged))
 }
 
-/// The policy that goes on: the best one, unless it cannot be told from making no offers, which then
-/// goes on instead: nobody should be paid for a maybe.
+/// The policy that goes on: the best one, unless its own interval over making no offers reaches zero.
+/// No offers go on then: nobody should be paid for a maybe. The gate decides later, on other draws.
 fn choose(leaderboard: &Leaderboard) -> String {
-    let control = leaderboard.rows.iter().find(|row| row.policy == CONTROL);
-    let gap = control.and_then(|row| row.behind_best.as_ref());
-    let tied = gap.is_some_and(|gap| !gap.excludes_zero());
+    let best = leaderboard.rows.iter().find(|row| row.policy == leaderboard.best);
+    let gain = best.and_then(|row| row.over_control.as_ref());
+    let tied = gain.is_some_and(|gain| gain.lower <= 0.0);
     if tied { CONTROL.to_owned() } else { leaderboard.best.clone() }
 }
 
