@@ -108,6 +108,9 @@ fn verdict(judged: &Judged, tested: &Tested, captured: Option<f64>) -> input::Ve
              trained on: ready for an experiment with customers",
             judged.chosen
         )
+    } else if judged.chosen == CONTROL {
+        "no policy can be told from making no offers on worlds it never trained on: make none"
+            .to_owned()
     } else {
         format!("`{}` is not approved: {}", judged.chosen, tested.gate.reasons.join("; "))
     };
@@ -201,15 +204,19 @@ fn next_steps(verdict: &input::Verdict, judged: &Judged) -> Vec<String> {
              from the log."
                 .to_owned(),
         );
+    } else if judged.chosen == CONTROL || judged.chosen == CURRENT {
+        steps.push(format!("No policy beat `{}`: keep to it.", judged.chosen));
+        steps.push(
+            "Log offers with randomised propensities for some weeks, then run again: that is what \
+             can show an offer that pays."
+                .to_owned(),
+        );
     } else {
         steps.push(
             "Do not roll this policy out. Log offers with randomised propensities for some weeks, \
              then run again."
                 .to_owned(),
         );
-    }
-    if judged.chosen == CONTROL || judged.chosen == CURRENT {
-        steps.push(format!("No policy beat `{}`; keep it.", judged.chosen));
     }
     steps
 }
