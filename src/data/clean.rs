@@ -1,208 +1,150 @@
-//! Cleaning: named rules in a fixed order; a line is counted by the first rule that rejects it.
+//! Cleaning one run of customers: the rules that need a line, its neighbours or its customer.
+//!
+//! The two price rules need all lines of a product and are applied later (`prices`).
 
-use super::column::{MISSING, MISSING_DAY};
-use super::config::CleanConfig;
+use super::column::MISSING;
+use super::config::{CleanConfig, UnknownProducts};
+use super::intern::NO_BASKET;
 use super::line::Line;
-use super::quality::RuleCount;
-
-/// Why a transaction line is not used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// Customer, date, product, quantity or sales value is missing.
-    MissingKey,
-    /// All mapped columns, basket included, repeat another line.
-    DuplicateLine,
-    /// Returns and corrections.
-    NonPositiveQuantity,
-    /// Free goods and refunds.
-    NonPositiveSales,
-    /// A discount that adds to the price.
-    NegativeDiscount,
-    /// More off than a price cut can take, or more than the list price.
-    DiscountAboveShelfPrice,
-    /// Not the demand that offers are about.
-    ExcludedDepartment,
-    /// Grams or litres, not units.
-    WeightSoldQuantity,
-    /// Outside `first_date` and `last_date`.
-    OutsideDates,
-    /// Far from what the product usually costs.
-    ImplausibleUnitPrice,
-}
-
-impl Rule {
-    /// Every rule in the order of application.
-    pub const ALL: [Rule; 10] = [
-        Rule::MissingKey,
-        Rule::DuplicateLine,
-        Rule::NonPositiveQuantity,
-        Rule::NonPositiveSales,
-        Rule::NegativeDiscount,
-        Rule::DiscountAboveShelfPrice,
-        Rule::ExcludedDepartment,
-        Rule::WeightSoldQuantity,
-        Rule::OutsideDates,
-        Rule::ImplausibleUnitPrice,
-    ];
-
-    /// Name in reports and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Rule::MissingKey => "missing_key",
-            Rule::DuplicateLine => "duplicate_line",
-            Rule::NonPositiveQuantity => "non_positive_quantity",
-            Rule::NonPositiveSales => "non_positive_sales",
-            Rule::NegativeDiscount => "negative_discount",
-            Rule::DiscountAboveShelfPrice => "discount_above_shelf_price",
-            Rule::ExcludedDepartment => "excluded_department",
-            Rule::WeightSoldQuantity => "weight_sold_quantity",
-            Rule::OutsideDates => "outside_dates",
-            Rule::ImplausibleUnitPrice => "implausible_unit_price",
-        }
-    }
-
-    /// Why such a line cannot be used.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Rule::MissingKey => "customer, date, product, quantity or sales value is missing",
-            Rule::DuplicateLine => "every mapped column repeats another line of the basket",
-            Rule::NonPositiveQuantity => "a return or correction says nothing about demand",
-            Rule::NonPositiveSales => "without a price paid there is no price to learn from",
-            Rule::NegativeDiscount => "a discount cannot add to the price",
-            Rule::DiscountAboveShelfPrice => {
-                "more was taken off than the list price or clean.max_depth allows"
-            }
-            Rule::ExcludedDepartment => "the department is listed in clean.exclude_departments",
-            Rule::WeightSoldQuantity => "above clean.max_quantity it is a weight, not units",
-            Rule::OutsideDates => "the date is before first_date or after last_date",
-            Rule::ImplausibleUnitPrice => {
-                "the unit price is further than clean.max_price_ratio from the product's median"
-            }
-        }
-    }
-}
+use super::products::Products;
+use super::rules::{Account, Rule, micros};
 
 /// What the rules compare with.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Limits<'a> {
     /// Thresholds.
     pub(super) config: &'a CleanConfig,
-    /// Whether equal lines are copies of each other.
-    pub(super) has_baskets: bool,
     /// First and last day allowed.
     pub(super) days: (i32, i32),
-    /// By product: whether its department is excluded.
-    pub(super) excluded: &'a [bool],
-    /// By product: list price, NaN when unknown.
-    pub(super) list_price: &'a [f64],
+    /// Facts by product rank.
+    pub(super) products: &'a Products,
 }
 
-/// Lines that passed, in order, and an account of those that did not.
-#[derive(Debug)]
-pub(super) struct Cleaned {
-    pub(super) kept: Vec<Line>,
-    pub(super) rejected: Vec<(Line, Rule)>,
-    pub(super) sales_in: f64,
-    pub(super) sales_kept: f64,
-    pub(super) rules: Vec<RuleCount>,
-}
-
-/// Applies all rules to sorted lines.
+/// Applies the rules to the lines of whole customers, which it sorts; what is left was kept.
 ///
-/// Idempotent: cleaning what was kept rejects nothing. Unit prices are compared with the median of
-/// what remains until nothing more is rejected, because each removal can move the median.
-pub(super) fn clean(lines: &[Line], limits: &Limits<'_>) -> Cleaned {
-    let mut verdicts: Vec<Option<Rule>> = (0..lines.len())
-        .map(|index| {
-            let previous = index.checked_sub(1).map(|before| &lines[before]);
-            first_rule(&lines[index], previous, limits)
-        })
-        .collect();
-    reject_implausible_prices(lines, limits, &mut verdicts);
-    let mut rules: Vec<RuleCount> = Rule::ALL.into_iter().map(empty_count).collect();
-    let (mut kept, mut rejected) = (Vec::new(), Vec::new());
-    let (mut sales_in, mut sales_kept) = (0.0, 0.0);
-    for (line, verdict) in lines.iter().zip(verdicts) {
-        let sales = if line.sales.is_nan() { 0.0 } else { line.sales };
-        sales_in += sales;
-        match verdict {
-            None => {
-                kept.push(*line);
-                sales_kept += sales;
-            }
-            Some(rule) => {
-                rejected.push((*line, rule));
-                rules[rule as usize].rows += 1;
-                rules[rule as usize].sales_value += sales;
-            }
+/// Idempotent: cleaning what was kept rejects nothing, because each rule looks at a line alone, at
+/// equal lines of which one stays, at returns of which none stays, or at whole customers of whom
+/// all or nothing stays.
+pub(super) fn clean(lines: &mut Vec<Line>, limits: &Limits<'_>, account: &mut Account) {
+    // Of equal lines the one that stands first in the files stays first.
+    lines.sort_unstable_by(|left, right| left.compare(right).then(left.row.cmp(&right.row)));
+    let mut verdicts: Vec<Option<Rule>> = vec![None; lines.len()];
+    mark_duplicates(lines, &mut verdicts);
+    if limits.config.match_returns {
+        match_returns(lines, &mut verdicts);
+    }
+    for (line, verdict) in lines.iter().zip(&mut verdicts) {
+        if verdict.is_none() {
+            *verdict = line_rule(line, limits);
         }
     }
-    Cleaned { kept, rejected, sales_in, sales_kept, rules }
+    mark_implausible_customers(lines, limits.config.max_lines_per_week, &mut verdicts);
+    let mut verdicts = verdicts.into_iter();
+    lines.retain(|line| {
+        let verdict = verdicts.next().expect("one verdict per line");
+        if let Some(rule) = verdict {
+            account.reject(line.row, rule, line.sales);
+        }
+        verdict.is_none()
+    });
 }
 
-fn empty_count(rule: Rule) -> RuleCount {
-    RuleCount {
-        name: rule.name().to_owned(),
-        reason: rule.reason().to_owned(),
-        rows: 0,
-        sales_value: 0.0,
+fn mark_duplicates(lines: &[Line], verdicts: &mut [Option<Rule>]) {
+    for (index, pair) in lines.windows(2).enumerate() {
+        // Without a basket, equal lines may be two purchases.
+        let copied = pair[1].basket != NO_BASKET && pair[0].compare(&pair[1]).is_eq();
+        if copied {
+            verdicts[index + 1] = Some(Rule::DuplicateLine);
+        }
     }
 }
 
-fn first_rule(line: &Line, previous: Option<&Line>, limits: &Limits<'_>) -> Option<Rule> {
-    let missing = line.customer == MISSING
-        || line.product == MISSING
-        || line.day == MISSING_DAY
-        || line.quantity.is_nan()
-        || line.sales.is_nan();
-    if missing {
-        return Some(Rule::MissingKey);
+/// Pairs each return with the latest earlier sale of the same customer and product, of the same
+/// quantity and value.
+fn match_returns(lines: &[Line], verdicts: &mut [Option<Rule>]) {
+    for index in 0..lines.len() {
+        let back = lines[index];
+        if verdicts[index].is_some() || back.sales >= 0.0 {
+            continue;
+        }
+        let is_sale = |sale: &Line| {
+            sale.product == back.product
+                && sale.quantity == back.quantity.abs()
+                && micros(sale.sales) == -micros(back.sales)
+        };
+        // Lines of a day are ordered by basket, so a return may stand before its sale of that day.
+        let later = lines[index..]
+            .iter()
+            .take_while(|line| (line.customer, line.day) == (back.customer, back.day));
+        let end = index + later.count();
+        let sale = (0..end)
+            .rev()
+            .take_while(|at| lines[*at].customer == back.customer)
+            .find(|at| verdicts[*at].is_none() && is_sale(&lines[*at]));
+        if let Some(sale) = sale {
+            verdicts[sale] = Some(Rule::ReturnedSale);
+            verdicts[index] = Some(Rule::MatchedReturn);
+        }
     }
-    let copied = limits.has_baskets
-        && line.basket != MISSING
-        && previous.is_some_and(|other| line.compare(other).is_eq());
+}
+
+fn line_rule(line: &Line, limits: &Limits<'_>) -> Option<Rule> {
+    let products = limits.products;
     let product = line.product as usize;
     let discount = line.shelf_discount + line.offer_discount;
     // Half a cent of slack, because money in files is rounded.
     let above_depth = discount > limits.config.max_depth * line.gross() + 0.005;
     // A comparison with NaN is false, so an unknown list price rejects nothing.
-    let above_list = discount > limits.list_price[product] * line.quantity + 0.005;
+    let above_list = discount > products.list_price[product] * line.quantity + 0.005;
+    let reject_unknown = limits.config.unknown_products == UnknownProducts::Reject;
     let checks = [
-        (Rule::DuplicateLine, copied),
         (Rule::NonPositiveQuantity, line.quantity <= 0.0),
         (Rule::NonPositiveSales, line.sales <= 0.0),
         (Rule::NegativeDiscount, line.shelf_discount < 0.0 || line.offer_discount < 0.0),
         (Rule::DiscountAboveShelfPrice, above_depth || above_list),
-        (Rule::ExcludedDepartment, limits.excluded[product]),
+        (Rule::ExcludedDepartment, products.excluded[product]),
+        (Rule::UnknownProduct, reject_unknown && !products.known[product]),
         (Rule::WeightSoldQuantity, line.quantity > limits.config.max_quantity),
         (Rule::OutsideDates, line.day < limits.days.0 || line.day > limits.days.1),
     ];
     checks.into_iter().find(|(_, hit)| *hit).map(|(rule, _)| rule)
 }
 
-fn reject_implausible_prices(lines: &[Line], limits: &Limits<'_>, verdicts: &mut [Option<Rule>]) {
-    let mut order: Vec<usize> =
-        (0..lines.len()).filter(|index| verdicts[*index].is_none()).collect();
-    order.sort_by_key(|index| lines[*index].product);
-    let ratio = limits.config.max_price_ratio;
-    for product in order.chunk_by(|left, right| lines[*left].product == lines[*right].product) {
-        let mut prices: Vec<(f64, usize)> = product
-            .iter()
-            .map(|index| (lines[*index].gross() / lines[*index].quantity, *index))
-            .collect();
-        prices.sort_by(|left, right| left.0.total_cmp(&right.0));
-        let mut plausible = &prices[..];
-        // Prices are sorted, so what is rejected lies at the two ends.
-        while let Some((median, _)) = plausible.get(plausible.len() / 2) {
-            let start = plausible.partition_point(|(price, _)| *price < median / ratio);
-            let end = plausible.partition_point(|(price, _)| *price <= median * ratio);
-            if (start, end) == (0, plausible.len()) {
-                break;
+/// Rejects all lines of a customer with more than `limit` of them in one week (Monday to Sunday).
+fn mark_implausible_customers(lines: &[Line], limit: u32, verdicts: &mut [Option<Rule>]) {
+    if limit == 0 {
+        return;
+    }
+    // Day 4 of 1970 was a Monday.
+    let week = |line: &Line| (line.day - 4).div_euclid(7);
+    let mut start = 0;
+    for group in lines.chunk_by(|left, right| left.customer == right.customer) {
+        let own = start..start + group.len();
+        start = own.end;
+        if group.len() <= limit as usize {
+            continue;
+        }
+        let mut counted = own.clone();
+        let mut too_many = false;
+        for days in group.chunk_by(|left, right| week(left) == week(right)) {
+            let at = counted.start;
+            counted.start += days.len();
+            let kept = verdicts[at..counted.start].iter().filter(|verdict| verdict.is_none());
+            too_many |= kept.count() > limit as usize;
+        }
+        if too_many {
+            for verdict in verdicts[own].iter_mut().filter(|verdict| verdict.is_none()) {
+                *verdict = Some(Rule::ImplausibleCustomer);
             }
-            for (_, index) in plausible[..start].iter().chain(&plausible[end..]) {
-                verdicts[*index] = Some(Rule::ImplausibleUnitPrice);
-            }
-            plausible = &plausible[start..end];
         }
     }
+}
+
+/// Whether a line that was read lacks something that no rule can do without.
+pub(super) fn lacks_key(line: &Line, missing_day: bool) -> bool {
+    line.customer == MISSING
+        || line.product == MISSING
+        || missing_day
+        || line.quantity.is_nan()
+        || line.sales.is_nan()
 }

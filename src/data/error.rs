@@ -78,13 +78,12 @@ pub enum DataError {
         /// What would be accepted.
         expected: &'static str,
     },
-    /// A date is so far off that a misread column is likelier than a real event.
+    /// A value reads well under another setting of the table.
     #[error(
-        "expected a date from 1990 to 2100, found {found} in {} row {row} column `{column}`; \
-         correct the row or check the mapping of the date in [data.{table}] columns",
-        file.display()
+        "expected {expected}, found {found} in {} row {row} column `{column}`; set {setting} in \
+         [data.{table}]", file.display()
     )]
-    DateOutOfRange {
+    OtherDialect {
         /// Table of the config.
         table: &'static str,
         /// The file.
@@ -93,8 +92,61 @@ pub enum DataError {
         row: usize,
         /// Column of the file.
         column: String,
-        /// The date.
-        found: String,
+        /// The value.
+        found: Box<str>,
+        /// What would be accepted as things are set.
+        expected: &'static str,
+        /// The lines of the config under which the value can be read.
+        setting: Box<str>,
+    },
+    /// A column that is read stands twice in the header.
+    #[error(
+        "expected one column `{column}` in {}, found it at positions {positions}; rename one of \
+         them in the file or map another column in [data.{table}] columns", file.display()
+    )]
+    AmbiguousColumn {
+        /// Table of the config.
+        table: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// The name that is repeated.
+        column: String,
+        /// Where it stands, counted from 1.
+        positions: String,
+    },
+    /// A CSV record does not end, as after a quote that is not closed.
+    #[error(
+        "expected an end of the record, found {found} in {} row {row}; close the quote that it \
+         opens, or check `quote` and `delimiter` in [data.{table}]", file.display()
+    )]
+    EndlessRecord {
+        /// Table of the config.
+        table: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Row of the file, counted from 1; the header is row 1.
+        row: usize,
+        /// What stands where the end should be.
+        found: &'static str,
+    },
+    /// So many dates are impossible that a misread column is likelier than bad rows.
+    #[error(
+        "expected dates from 1990 to 2100, found {found} of {rows} rows of table `{table}` with a \
+         date that is not, the first in {} row {row}; check the mapping of the date and \
+         `date_format` in [data.{table}], or raise `max_impossible_dates` in [data.clean]",
+        file.display()
+    )]
+    ImpossibleDates {
+        /// Table of the config.
+        table: &'static str,
+        /// The file of the first.
+        file: PathBuf,
+        /// Its row, counted from 1, where a CSV header is row 1.
+        row: usize,
+        /// Rows with an impossible date.
+        found: u64,
+        /// Rows of the table.
+        rows: u64,
     },
     /// A number is outside its range, such as a propensity of 0.
     #[error(
@@ -135,7 +187,8 @@ pub enum DataError {
     /// A CSV file is not in UTF-8.
     #[error(
         "expected UTF-8 text, found other bytes in {} row {row}; convert the file of \
-         [data.{table}], for example with `iconv -f latin1 -t utf8`", file.display()
+         [data.{table}], for example with `iconv -f latin1 -t utf8`, or set `encoding` there",
+        file.display()
     )]
     NotUtf8 {
         /// Table of the config.
@@ -184,6 +237,14 @@ pub enum DataError {
         limit: usize,
         /// The count found.
         found: usize,
+    },
+    /// The temporary file of a large ingest cannot be written or read.
+    #[error("cannot keep intermediate lines in {}: {reason}; free some disk space", dir.display())]
+    Spill {
+        /// Folder of the temporary file.
+        dir: PathBuf,
+        /// What the system said.
+        reason: String,
     },
     /// A saved history cannot be written or read back.
     #[error(

@@ -1,13 +1,15 @@
 //! Past offers and who was given them.
 
 use super::aggregate::Weeks;
-use super::column::MISSING_DAY;
+use super::batch::{IMPOSSIBLE_DAY, MISSING_DAY, Moment};
 use super::config::DataConfig;
 use super::error::DataError;
-use super::history::{Exposure, OfferRow, hash_customer};
+use super::history::{Exposure, OfferRow};
+use super::intern::Interner;
 use super::quality::{ExposureCounts, QualityReport};
 use super::schema;
 use super::table::{self, Table, check_count, unique_rows};
+use crate::features::behaviour::Contact;
 
 /// Mechanic of an offer that only the exposures know.
 const UNDESCRIBED_MECHANIC: &str = "campaign";
@@ -62,61 +64,117 @@ fn depth(table: &Table, row: usize, amount: f64, min_spend: f64) -> Result<f64, 
     Err(table.out_of_range(name, row, if name == "depth" { depth } else { amount }, expected))
 }
 
-/// Reads the exposures of known customers inside the weeks; adds offers that nobody described.
+/// Logged decisions before it is known which customers and weeks are kept.
+#[derive(Debug, Default)]
+pub(super) struct Logged {
+    rows: Vec<LoggedRow>,
+    undescribed: Vec<String>,
+    missing_key: u64,
+    unknown_customer: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct LoggedRow {
+    /// Code of the customer among those of the transactions.
+    customer: u32,
+    day: i32,
+    offer: u16,
+    propensity: Option<f64>,
+}
+
+/// Reads the exposures table; adds offers that nobody described.
 pub(super) fn read_exposures(
     config: &DataConfig,
     dir: &std::path::Path,
-    salt: &str,
-    customers: &[String],
-    weeks: Weeks,
+    customers: &Interner,
     offers: &mut Vec<OfferRow>,
-    quality: &mut QualityReport,
-) -> Result<Vec<Exposure>, DataError> {
-    let Some(exposures) = config.enabled_exposures() else { return Ok(Vec::new()) };
+) -> Result<Logged, DataError> {
+    let Some(exposures) = config.enabled_exposures() else { return Ok(Logged::default()) };
     let table = table::read(&schema::EXPOSURES, exposures, dir)?;
     check_propensities(&table)?;
     let undescribed = add_undescribed_offers(&table, offers);
     check_count("offers", offers.len(), usize::from(u16::MAX))?;
-    if !undescribed.is_empty() {
-        quality.notes.push(format!(
-            "{} offers occur in the exposures but not in the offers table; they are kept with \
-             mechanic \"{UNDESCRIBED_MECHANIC}\" and depth 0",
-            undescribed.len()
-        ));
-    }
-    let customer_of =
-        indices(&table, "customer_id", |id| customers.binary_search(&hash_customer(salt, id)).ok());
-    let offer_of = indices(&table, "offer_id", |id| {
-        offers.binary_search_by(|offer| offer.offer_id.as_str().cmp(id)).ok()
-    });
-    let counts = &mut quality.exposures;
-    let mut kept = Vec::new();
+    let mut logged = Logged { undescribed, ..Logged::default() };
+    let offer_of = |id: &str| offers.binary_search_by(|offer| offer.offer_id.as_str().cmp(id)).ok();
     for row in 0..table.rows {
-        counts.rows_in += 1;
-        let day = table.days("date").map_or(MISSING_DAY, |days| days[row]);
-        let customer = table.name("customer_id", row).map(|_| customer_of[row]);
-        let (Some(customer), Some(offer), true) = (customer, offer_of[row], day != MISSING_DAY)
-        else {
-            counts.missing_key += 1;
+        let moment = table.moments("date").map_or(Moment::MISSING, |moments| moments[row]);
+        let is_date = ![MISSING_DAY, IMPOSSIBLE_DAY].contains(&moment.day);
+        let offer = table.name("offer_id", row).and_then(offer_of);
+        let (Some(id), Some(offer), true) = (table.name("customer_id", row), offer, is_date) else {
+            logged.missing_key += 1;
             continue;
         };
-        let (customer, offer) = match customer {
-            Some(customer) => (customer as u32, offer as u16),
-            None => {
-                counts.unknown_customer += 1;
-                continue;
-            }
-        };
-        let Some(week) = weeks.index(day) else {
-            counts.outside_dates += 1;
+        let Some(customer) = customers.code(id.as_bytes()) else {
+            logged.unknown_customer += 1;
             continue;
         };
-        kept.push(Exposure { customer, week, offer, propensity: table.number("propensity", row) });
+        let propensity = table.number("propensity", row);
+        logged.rows.push(LoggedRow { customer, day: moment.day, offer: offer as u16, propensity });
     }
-    sort_and_deduplicate(&mut kept, counts);
-    let unknown = |one: &&Exposure| undescribed.contains(&offers[usize::from(one.offer)].offer_id);
-    counts.unknown_offer = kept.iter().filter(unknown).count() as u64;
-    Ok(kept)
+    Ok(logged)
+}
+
+impl Logged {
+    /// Contacts by customer rank, sorted by customer and day, for the customer features.
+    pub(super) fn contacts(&self, ranks: &[u32], category: &[Option<u16>]) -> Vec<(u32, Contact)> {
+        let contact = |row: &LoggedRow| {
+            // The features keep offer 0 for "none"; an exposure is never that.
+            let contact = Contact {
+                day: row.day,
+                offer: row.offer.saturating_add(1),
+                category: category[usize::from(row.offer)],
+                redeemed: None,
+            };
+            (ranks[row.customer as usize], contact)
+        };
+        let mut contacts: Vec<(u32, Contact)> = self.rows.iter().map(contact).collect();
+        contacts.sort_by_key(|(rank, contact)| (*rank, contact.day, contact.offer));
+        contacts.dedup();
+        contacts
+    }
+
+    /// The exposures of kept customers inside the weeks. `index` gives the kept customer of a code.
+    pub(super) fn place(
+        &self,
+        index: impl Fn(u32) -> Option<u32>,
+        weeks: Weeks,
+        offers: &[OfferRow],
+        quality: &mut QualityReport,
+    ) -> Vec<Exposure> {
+        if !self.undescribed.is_empty() {
+            quality.notes.push(format!(
+                "{} offers occur in the exposures but not in the offers table; they are kept with \
+                 mechanic \"{UNDESCRIBED_MECHANIC}\" and depth 0",
+                self.undescribed.len()
+            ));
+        }
+        let counts = &mut quality.exposures;
+        *counts = ExposureCounts {
+            rows_in: self.rows.len() as u64 + self.missing_key + self.unknown_customer,
+            missing_key: self.missing_key,
+            unknown_customer: self.unknown_customer,
+            ..Default::default()
+        };
+        let mut kept = Vec::new();
+        for row in &self.rows {
+            match (index(row.customer), weeks.index(row.day)) {
+                (None, _) => counts.unknown_customer += 1,
+                (_, None) => counts.outside_dates += 1,
+                (Some(customer), Some(week)) => kept.push(Exposure {
+                    customer,
+                    week,
+                    offer: row.offer,
+                    propensity: row.propensity,
+                }),
+            }
+        }
+        sort_and_deduplicate(&mut kept, counts);
+        let unknown = |one: &&Exposure| {
+            self.undescribed.contains(&offers[usize::from(one.offer)].offer_id)
+        };
+        counts.unknown_offer = kept.iter().filter(unknown).count() as u64;
+        kept
+    }
 }
 
 fn check_propensities(table: &Table) -> Result<(), DataError> {
@@ -134,7 +192,7 @@ fn check_propensities(table: &Table) -> Result<(), DataError> {
 /// Adds the offers that only the exposures know, keeps the order, and returns their identifiers.
 fn add_undescribed_offers(table: &Table, offers: &mut Vec<OfferRow>) -> Vec<String> {
     let Some(column) = table.identifiers("offer_id") else { return Vec::new() };
-    let (names, _) = column.ranked();
+    let (names, _) = column.names.ranked();
     let described = |id: &String| offers.iter().any(|offer| offer.offer_id == *id);
     let undescribed: Vec<String> = names.into_iter().filter(|id| !described(id)).collect();
     offers.extend(undescribed.iter().map(|id| OfferRow {
@@ -147,13 +205,6 @@ fn add_undescribed_offers(table: &Table, offers: &mut Vec<OfferRow>) -> Vec<Stri
     }));
     offers.sort_by(|left, right| left.offer_id.cmp(&right.offer_id));
     undescribed
-}
-
-/// By row, the index of the name in that row.
-fn indices(table: &Table, name: &str, find: impl Fn(&str) -> Option<usize>) -> Vec<Option<usize>> {
-    let Some(column) = table.identifiers(name) else { return vec![None; table.rows] };
-    let found: Vec<Option<usize>> = column.names.iter().map(|id| find(id)).collect();
-    column.codes.iter().map(|code| found.get(*code as usize).copied().flatten()).collect()
 }
 
 fn sort_and_deduplicate(kept: &mut Vec<Exposure>, counts: &mut ExposureCounts) {

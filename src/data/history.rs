@@ -143,36 +143,70 @@ impl History {
 
     /// sha256 (hex) over the canonical content; equals [`History::fingerprint`] unless changed.
     pub fn compute_fingerprint(&self) -> String {
-        let mut content = Canonical(Sha256::new());
-        content.text("promopt history 1");
-        content.text(&self.first_week.to_string());
-        content.count(self.n_weeks as usize);
-        content.count(self.customers.len());
-        self.customers.iter().for_each(|customer| content.text(customer));
-        content.count(self.categories.len());
-        for category in &self.categories {
-            content.text(&category.name);
-            content.numbers(&[category.margin_rate, category.mean_unit_price]);
-        }
-        content.count(self.cells.len());
-        for cell in &self.cells {
+        let mut builder = FingerprintBuilder::default();
+        self.customers.iter().for_each(|customer| builder.customer(customer));
+        builder.cells(&self.cells);
+        builder.finish(self)
+    }
+}
+
+/// Takes customers and cells as they come, so that a history need not be held to be hashed.
+#[derive(Debug, Default)]
+pub(super) struct FingerprintBuilder {
+    customers: Canonical,
+    n_customers: u32,
+    cells: Canonical,
+    n_cells: usize,
+}
+
+impl FingerprintBuilder {
+    pub(super) fn n_customers(&self) -> u32 {
+        self.n_customers
+    }
+
+    pub(super) fn customer(&mut self, hash: &str) {
+        self.customers.text(hash);
+        self.n_customers += 1;
+    }
+
+    pub(super) fn cells(&mut self, cells: &[Cell]) {
+        for cell in cells {
+            let content = &mut self.cells;
             content.whole(&[cell.customer, cell.week, cell.category.into(), cell.baskets.into()]);
             let money = [cell.gross, cell.shelf_discount, cell.offer_discount, cell.cost];
             content.numbers(&[cell.units]);
             content.numbers(&money);
         }
-        content.count(self.shelf_depth.len());
-        content.numbers(&self.shelf_depth);
-        content.count(self.offers.len());
-        for offer in &self.offers {
+        self.n_cells += cells.len();
+    }
+
+    /// The fingerprint; customers and cells are those taken, the rest is read from `history`.
+    pub(super) fn finish(self, history: &History) -> String {
+        let mut content = Canonical::default();
+        content.text("promopt history 2");
+        content.text(&history.first_week.to_string());
+        content.count(history.n_weeks as usize);
+        content.count(self.n_customers as usize);
+        content.0.update(self.customers.0.finalize());
+        content.count(self.n_cells);
+        content.0.update(self.cells.0.finalize());
+        content.count(history.categories.len());
+        for category in &history.categories {
+            content.text(&category.name);
+            content.numbers(&[category.margin_rate, category.mean_unit_price]);
+        }
+        content.count(history.shelf_depth.len());
+        content.numbers(&history.shelf_depth);
+        content.count(history.offers.len());
+        for offer in &history.offers {
             content.text(&offer.offer_id);
             content.text(&offer.mechanic);
             content.count(usize::from(offer.category.is_some()));
             content.text(offer.category.as_deref().unwrap_or(""));
             content.numbers(&[offer.depth, offer.min_spend, offer.contact_cost]);
         }
-        content.count(self.exposures.len());
-        for one in &self.exposures {
+        content.count(history.exposures.len());
+        for one in &history.exposures {
             content.whole(&[one.customer, one.week, one.offer.into()]);
             // 0 is outside the range of propensities, so it can stand for "not logged".
             content.numbers(&[one.propensity.unwrap_or(0.0)]);
@@ -182,6 +216,7 @@ impl History {
 }
 
 /// Feeds a hash so that no two different contents give the same bytes.
+#[derive(Debug, Default)]
 struct Canonical(Sha256);
 
 impl Canonical {

@@ -1,220 +1,524 @@
 //! The way from config to history, one screen per step.
+//!
+//! Four passes, of which only the first sees the files: `scan` sends lines to the parts of their
+//! customers, `clean` sorts and cleans part by part, `assemble` turns parts into cells and features,
+//! `market` sums up products. Between passes lines lie in a [`Spill`], in memory while they fit.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use super::aggregate::{self, Grouping, PlacedLine, Weeks};
-use super::clean::{self, Cleaned, Limits, Rule};
+use rayon::prelude::*;
+
+use super::aggregate::{self, CategoryTotals, Grouping, Weeks};
+use super::assemble::{Assembler, Part};
+use super::clean::{self, Limits};
+use super::codec::{self, Decoder};
+use super::assess::Completeness;
 use super::column::{date_of, day_of};
-use super::config::DataConfig;
+use super::config::{DataConfig, TableConfig};
 use super::error::DataError;
-use super::exposures;
-use super::history::History;
-use super::line::{self, Line, Lines};
-use super::products::{self, Cost, Products};
-use super::quality::QualityReport;
+use super::exposures::{self, Logged};
+use super::history::{Exposure, OfferRow};
+use super::line::Line;
+use super::market::{Market, Priced};
+use super::prices::{self, Plausible, PriceCounts, PriceLimits};
+use super::product_facts;
+use super::products::{self, Products};
+use super::promotions;
+use super::quality::{MarginSource, QualityReport};
+use super::rules::{Account, Rejection, Rule, money};
+use super::scan::{self, Scan};
 use super::schema;
-use super::table::{self, Table};
+use super::spill::{N_PARTS, Spill};
+use super::table;
+use super::tally::Tally;
+use crate::features::behaviour::ProductFacts;
 
-/// A transaction line that cleaning removed, and where it stands.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RejectedRow {
-    /// The file.
-    pub file: PathBuf,
-    /// Row of the file, counted from 1, where a CSV header is row 1.
-    pub row: usize,
-    /// The rule that rejected it.
-    pub rule: Rule,
-    /// Its sales value, money; `None` when missing.
-    pub sales_value: Option<f64>,
+/// Parts worked on between two deliveries.
+const PARTS_AT_ONCE: usize = 8;
+
+/// What an ingest is asked for besides the config.
+#[derive(Debug, Clone)]
+pub(super) struct Request<'a> {
+    pub(super) config: &'a DataConfig,
+    pub(super) base_dir: &'a Path,
+    pub(super) salt: &'a str,
+    /// Folder of a temporary file, needed when the lines outgrow the memory budget.
+    pub(super) spill_dir: &'a Path,
+    /// Weeks before the end of the history that features are also wanted for.
+    pub(super) weeks_before_end: &'a [u32],
+    /// Whether features are wanted at all.
+    pub(super) features: bool,
+    /// Whether rejected lines are listed and not only counted.
+    pub(super) list_rejected: bool,
 }
 
-/// Transactions and products after cleaning.
-struct Prepared {
-    table: Table,
-    lines: Lines,
-    products: Products,
-    cleaned: Cleaned,
+/// Who takes what an ingest delivers, in order.
+pub(super) trait Sink {
+    /// The weeks and categories, before anything else.
+    fn begin(&mut self, frame: &Frame) -> Result<(), DataError>;
+    /// Some customers, in order of their hash.
+    fn part(&mut self, part: Part, names: Names<'_>) -> Result<(), DataError>;
+    /// Prices of some products, in order of their name.
+    fn prices(&mut self, rows: &[Priced], names: Names<'_>) -> Result<(), DataError>;
+}
+
+/// What is known before the first part.
+#[derive(Debug, Clone)]
+pub(super) struct Frame {
+    pub(super) weeks: Weeks,
+    /// Category names, "other" last.
+    pub(super) categories: Vec<String>,
+    /// Weeks before which each snapshot of the features reads, ascending.
+    pub(super) snapshots: Vec<u32>,
+    pub(super) has_promotions: bool,
+}
+
+/// Names behind ranks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names<'a> {
+    scan: &'a Scan,
+    ranked: &'a Ranked,
+}
+
+impl Names<'_> {
+    /// Hash of a customer.
+    pub(super) fn hash(&self, rank: u32) -> &str {
+        &self.scan.hashes[self.ranked.customers[rank as usize] as usize]
+    }
+
+    /// Identifier of a customer as in the files.
+    pub(super) fn id(&self, rank: u32) -> &str {
+        let code = self.ranked.customers[rank as usize];
+        self.scan.customers.name(code).expect("every customer has a name")
+    }
+
+    /// Identifier of a product as in the files.
+    pub(super) fn product(&self, rank: u32) -> &str {
+        &self.ranked.products[rank as usize]
+    }
+
+    /// Identifier of a store as in the files.
+    pub(super) fn store(&self, rank: u32) -> Option<&str> {
+        self.ranked.stores.get(rank as usize).map(String::as_str)
+    }
+}
+
+/// Everything that is delivered at the end.
+pub(super) struct Rest {
+    pub(super) frame: Frame,
+    pub(super) category_totals: CategoryTotals,
+    pub(super) shelf_depth: Vec<f64>,
+    pub(super) offers: Vec<OfferRow>,
+    pub(super) exposures: Vec<Exposure>,
+    pub(super) quality: QualityReport,
+    pub(super) observed: super::assess::Observed,
+    pub(super) rejected: Vec<(PathBuf, usize, Rejection)>,
+}
+
+/// Orders that do not depend on the order of rows.
+#[derive(Debug)]
+struct Ranked {
+    /// Code by rank, ascending by hash.
+    customers: Vec<u32>,
+    customer_ranks: Vec<u32>,
+    products: Vec<String>,
+    product_ranks: Vec<u32>,
+    stores: Vec<String>,
+    store_ranks: Vec<u32>,
+}
+
+impl Ranked {
+    fn of(scan: &Scan) -> Self {
+        let mut customers: Vec<u32> = (0..scan.hashes.len() as u32).collect();
+        customers.sort_unstable_by(|a, b| {
+            let key = |code: &u32| (&scan.hashes[*code as usize], scan.customers.name(*code));
+            key(a).cmp(&key(b))
+        });
+        let mut customer_ranks = vec![0; customers.len()];
+        for (rank, code) in customers.iter().enumerate() {
+            customer_ranks[*code as usize] = rank as u32;
+        }
+        let (products, product_ranks) = scan.products.ranked();
+        let (stores, store_ranks) = scan.stores.ranked();
+        Self { customers, customer_ranks, products, product_ranks, stores, store_ranks }
+    }
+
+    fn line(&self, line: &Line, negative_discounts: [bool; 2]) -> Line {
+        let signed = |value: f64, negative: bool| if negative { 0.0 - value } else { value };
+        Line {
+            customer: self.customer_ranks[line.customer as usize],
+            product: self.product_ranks[line.product as usize],
+            store: self.store_ranks.get(line.store as usize).copied().unwrap_or(line.store),
+            shelf_discount: signed(line.shelf_discount, negative_discounts[0]),
+            offer_discount: signed(line.offer_discount, negative_discounts[1]),
+            ..*line
+        }
+    }
 }
 
 /// Reads, cleans and aggregates the configured tables.
-///
-/// `base_dir` is the folder of the config file; `salt` goes into the customer hashes. The same
-/// content and salt give the same history, bit for bit.
-///
-/// # Errors
-/// [`DataError`] naming the file, row and column of the first thing that cannot be used.
-pub fn ingest(config: &DataConfig, base_dir: &Path, salt: &str) -> Result<History, DataError> {
-    let dir = config.resolved_dir(base_dir);
-    let Prepared { lines, products, mut cleaned, .. } = prepare(config, &dir, salt)?;
-    refuse_empty(&cleaned)?;
-    let mut quality = account(&cleaned, &lines, &products);
-    let (customers, original_ids) = keep_customers(&mut cleaned.kept, &lines);
-    let weeks = weeks(&cleaned.kept, config, &mut quality);
-    let grouping = aggregate::choose_categories(&cleaned.kept, &products, config);
-    let mut placed = place(&cleaned.kept, &grouping, weeks, &products);
-    drop(cleaned);
-    let cells = aggregate::cells(&mut placed);
-    let shelf_depth = aggregate::shelf_depth(&placed, &grouping, weeks);
-    let default_margin = config.default_margin_rate;
-    let categories = aggregate::describe_categories(grouping.names, &cells, default_margin);
-    let mut offers = exposures::read_offers(config, &dir)?;
-    let exposures = exposures::read_exposures(
-        config,
-        &dir,
-        salt,
-        &customers,
-        weeks,
-        &mut offers,
-        &mut quality,
-    )?;
-    let mut history = History {
-        first_week: date_of(weeks.first_day),
-        n_weeks: weeks.count,
-        customers,
-        original_ids: config.keep_ids.then_some(original_ids),
-        categories,
-        cells,
-        shelf_depth,
-        offers,
-        exposures,
-        quality,
-        fingerprint: String::new(),
-    };
-    history.fingerprint = history.compute_fingerprint();
-    Ok(history)
-}
-
-/// Opens every configured file and checks its header; returns one line per file for people.
-///
-/// # Errors
-/// [`DataError`] naming the first file that cannot be read or lacks a column.
-pub fn check_files(config: &DataConfig, base_dir: &Path) -> Result<Vec<String>, DataError> {
+pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest, DataError> {
+    let config = request.config;
     config.validate()?;
-    let dir = config.resolved_dir(base_dir);
-    let mut lines = Vec::new();
-    for (schema, table) in config.tables() {
-        lines.append(&mut table::check(schema, table, &dir)?);
-    }
-    Ok(lines)
-}
-
-/// The transaction lines that cleaning removes, by file and row.
-///
-/// # Errors
-/// As [`ingest`], except that it is no error when every line is rejected.
-pub fn rejected_rows(config: &DataConfig, base_dir: &Path) -> Result<Vec<RejectedRow>, DataError> {
-    let prepared = prepare(config, &config.resolved_dir(base_dir), "")?;
-    let mut rejected = prepared.cleaned.rejected;
-    rejected.sort_by_key(|(line, _)| line.row);
-    let describe = |(line, rule): (Line, Rule)| {
-        let (file, row) = prepared.table.origin(line.row as usize);
-        let sales_value = Some(line.sales).filter(|sales| !sales.is_nan());
-        RejectedRow { file: file.to_owned(), row, rule, sales_value }
-    };
-    Ok(rejected.into_iter().map(describe).collect())
-}
-
-fn prepare(config: &DataConfig, dir: &Path, salt: &str) -> Result<Prepared, DataError> {
-    config.validate()?;
+    let dir = config.resolved_dir(request.base_dir);
     // Cheap checks of every table first: a wrong column name must not cost a long read.
     for (schema, table) in config.tables() {
-        table::check(schema, table, dir)?;
+        table::check(schema, table, &dir)?;
     }
-    let catalogue = table::read(&schema::PRODUCTS, &config.products, dir)?;
-    let table = table::read(&schema::TRANSACTIONS, &config.transactions, dir)?;
-    let lines = line::sorted_lines(&table, salt);
-    let products = products::describe(&catalogue, &lines.products, config)?;
-    let (first, last) = config.date_bounds()?;
-    let limits = Limits {
-        config: &config.clean,
-        has_baskets: lines.has_baskets,
-        days: (first.map_or(i32::MIN, day_of), last.map_or(i32::MAX, day_of)),
-        excluded: &products.excluded,
-        list_price: &products.list_price,
+    let catalogue = table::read(&schema::PRODUCTS, &config.products, &dir)?;
+    let mut account = Account::new(request.list_rejected);
+    let mut scan =
+        scan::scan(config, &dir, request.salt, request.spill_dir, &mut account)?;
+    let ranked = Ranked::of(&scan);
+    let products = products::describe(&catalogue, &ranked.products, config)?;
+    drop(catalogue);
+    let cleaned = clean_parts(request, &scan, &ranked, &products, &mut account)?;
+    scan.spill = Spill::new();
+    refuse_empty(&cleaned, &account, config)?;
+    let (weeks, span) = cleaned.weeks(config);
+    let grouping = aggregate::choose_categories(&cleaned.sales_by_product(), &products, config);
+    let mut offers = exposures::read_offers(config, &dir)?;
+    let logged = exposures::read_exposures(config, &dir, &scan.customers, &mut offers)?;
+    let frame = Frame {
+        weeks,
+        categories: grouping.names.clone(),
+        snapshots: snapshots(request, weeks),
+        has_promotions: config.enabled_promotions().is_some(),
     };
-    let cleaned = clean::clean(&lines.lines, &limits);
-    Ok(Prepared { table, lines, products, cleaned })
+    sink.begin(&frame)?;
+    let work = Work { request, scan: &scan, ranked: &ranked, products: &products, frame: &frame };
+    let by_product = Spill::new();
+    let assembled =
+        work.assemble(&cleaned, &grouping, span, (&logged, &offers), &by_product, &mut account, sink)?;
+    let joined = match config.enabled_promotions() {
+        Some(table) => Some(work.promotions(table, &dir)?),
+        None => None,
+    };
+    let market = Market {
+        weeks,
+        grouping: &grouping,
+        by_store: config.ledger_by_store,
+        lines: &by_product,
+        promotions: joined.as_ref().map(|(promotions, _)| promotions),
+        spill_dir: request.spill_dir,
+    };
+    let names = Names { scan: &scan, ranked: &ranked };
+    let shelf_depth = market.sum_up(&mut |rows| sink.prices(rows, names))?;
+    let tally = assembled.tally;
+    let mut quality = report(&account, &scan, &tally, config);
+    quality.promotions = joined.map(|(_, counts)| counts).unwrap_or_default();
+    quality.notes.extend(partial_weeks(weeks, span));
+    let index = |code: u32| assembled.kept[ranked.customer_ranks[code as usize] as usize];
+    let exposures = logged.place(index, weeks, &offers, &mut quality);
+    let mut observed = tally.observed(&grouping.names, &ranked.stores, &ranked.products, &products);
+    for (column, missing) in &scan.missing {
+        let key = schema::TRANSACTIONS.column(column).is_some_and(|column| column.required);
+        let completeness = Completeness { rows: scan.rows, missing: *missing, key };
+        observed.completeness.insert(format!("transactions.{column}"), completeness);
+    }
+    for one in &exposures {
+        let week = date_of(weeks.first_day + 7 * one.week as i32);
+        let offer = &offers[usize::from(one.offer)].offer_id;
+        observed.exposures.add(offer, week, one.propensity);
+    }
+    observed.exposures.customers = distinct_customers(&exposures);
+    let listed = account.listed.unwrap_or_default();
+    let rejected = work.locate(listed);
+    let category_totals = assembled.category_totals;
+    Ok(Rest { frame, category_totals, shelf_depth, offers, exposures, quality, observed, rejected })
 }
 
-fn refuse_empty(cleaned: &Cleaned) -> Result<(), DataError> {
-    if !cleaned.kept.is_empty() {
+/// What cleaning leaves behind.
+struct Cleaned {
+    spill: Spill,
+    counts: PriceCounts,
+    plausible: Vec<Plausible>,
+}
+
+fn clean_parts(
+    request: &Request<'_>,
+    scan: &Scan,
+    ranked: &Ranked,
+    products: &Products,
+    account: &mut Account,
+) -> Result<Cleaned, DataError> {
+    let config = request.config;
+    let (first, last) = config.date_bounds()?;
+    let days = (first.map_or(i32::MIN, day_of), last.map_or(i32::MAX, day_of));
+    let limits = Limits { config: &config.clean, days, products };
+    let n_products = ranked.products.len();
+    let counts: Vec<Mutex<PriceCounts>> =
+        (0..=rayon::current_num_threads()).map(|_| Mutex::new(PriceCounts::new(n_products))).collect();
+    let spill = Spill::new();
+    let part = |part: usize| -> Result<Account, DataError> {
+        let bytes = scan.spill.take(part, request.spill_dir)?;
+        let mut lines: Vec<Line> =
+            Decoder::new(&bytes).map(|line| ranked.line(&line, scan.negative_discounts)).collect();
+        drop(bytes);
+        let mut account = Account::new(request.list_rejected);
+        clean::clean(&mut lines, &limits, &mut account);
+        let thread = rayon::current_thread_index().map_or(0, |index| index + 1);
+        let mut counts = counts[thread].lock().unwrap_or_else(PoisonError::into_inner);
+        spill.append(part, request.spill_dir, |out| {
+            for line in &lines {
+                counts.add(line);
+                codec::encode(line, out);
+            }
+        })?;
+        Ok(account)
+    };
+    let accounts: Vec<Result<Account, DataError>> =
+        (0..N_PARTS).into_par_iter().map(part).collect();
+    for part in accounts {
+        account.merge(part?);
+    }
+    let mut merged = PriceCounts::new(n_products);
+    for counts in counts {
+        merged.merge(&counts.into_inner().unwrap_or_else(PoisonError::into_inner));
+    }
+    let limits = PriceLimits {
+        max_ratio: config.clean.max_price_ratio,
+        outlier_z: config.clean.outlier_z,
+        outlier_ratio: config.clean.outlier_ratio,
+    };
+    let plausible = merged.products().iter().map(|bins| prices::plausible(bins, &limits)).collect();
+    Ok(Cleaned { spill, counts: merged, plausible })
+}
+
+impl Cleaned {
+    fn kept(&self) -> impl Iterator<Item = (usize, &prices::Bin)> {
+        let products = self.counts.products().iter().zip(&self.plausible).enumerate();
+        products.flat_map(|(product, (bins, plausible))| {
+            let kept = bins.iter().filter(|bin| plausible.rejects(bin.step).is_none());
+            kept.map(move |bin| (product, bin))
+        })
+    }
+
+    fn sales_by_product(&self) -> Vec<i128> {
+        let mut sales = vec![0; self.plausible.len()];
+        self.kept().for_each(|(product, bin)| sales[product] += i128::from(bin.sales));
+        sales
+    }
+
+    /// The weeks of the history, and its first and last day with a sale.
+    fn weeks(&self, config: &DataConfig) -> (Weeks, (i32, i32)) {
+        let first = self.kept().map(|(_, bin)| bin.first_day).min().unwrap_or(0);
+        let last = self.kept().map(|(_, bin)| bin.last_day).max().unwrap_or(0);
+        let first_day = day_of(config.week_starts.week_of(date_of(first)));
+        let count = ((last - first_day) / 7 + 1) as u32;
+        (Weeks { first_day, count }, (first, last))
+    }
+}
+
+/// Refuses a history without a line.
+fn refuse_empty(
+    cleaned: &Cleaned,
+    account: &Account,
+    config: &DataConfig,
+) -> Result<(), DataError> {
+    if cleaned.kept().next().is_some() {
         return Ok(());
     }
-    let worst = cleaned.rules.iter().max_by_key(|rule| rule.rows);
-    let (rule, reason) =
-        worst.map(|rule| (rule.name.clone(), rule.reason.clone())).unwrap_or_default();
-    let rows_in = cleaned.rejected.len() as u64;
-    Err(DataError::EmptyAfterCleaning { rows_in, rule, reason })
+    let counts = account.counts(|rule| setting(rule, config));
+    let worst = counts.into_iter().rev().max_by_key(|rule| rule.rows);
+    let (rule, reason) = worst.map(|rule| (rule.name, rule.reason)).unwrap_or_default();
+    Err(DataError::EmptyAfterCleaning { rows_in: account.rows_in, rule, reason })
 }
 
-fn account(cleaned: &Cleaned, lines: &Lines, products: &Products) -> QualityReport {
-    let mut quality = QualityReport {
-        rows_in: (cleaned.kept.len() + cleaned.rejected.len()) as u64,
-        rows_kept: cleaned.kept.len() as u64,
-        sales_in: cleaned.sales_in,
-        sales_kept: cleaned.sales_kept,
-        rules: cleaned.rules.clone(),
-        notes: lines.notes.clone(),
+/// Weeks that features are computed for: back from the end in equal steps, and those asked for.
+fn snapshots(request: &Request<'_>, weeks: Weeks) -> Vec<u32> {
+    if !request.features {
+        return Vec::new();
+    }
+    let steps = (0..).map(|step| step * request.config.snapshot_weeks);
+    let regular = steps.map_while(|back| weeks.count.checked_sub(back)).filter(|week| *week > 0);
+    let asked = request.weeks_before_end.iter().filter_map(|back| weeks.count.checked_sub(*back));
+    let mut snapshots: Vec<u32> = regular.chain(asked.filter(|week| *week > 0)).collect();
+    snapshots.sort_unstable();
+    snapshots.dedup();
+    snapshots
+}
+
+/// What the last two passes share.
+struct Work<'a> {
+    request: &'a Request<'a>,
+    scan: &'a Scan,
+    ranked: &'a Ranked,
+    products: &'a Products,
+    frame: &'a Frame,
+}
+
+/// What the third pass leaves behind.
+struct Assembled {
+    tally: Tally,
+    category_totals: CategoryTotals,
+    /// By customer rank, the index among the kept customers.
+    kept: Vec<Option<u32>>,
+}
+
+impl Work<'_> {
+    #[allow(clippy::too_many_arguments, reason = "each is the outcome of an earlier step")]
+    fn assemble(
+        &self,
+        cleaned: &Cleaned,
+        grouping: &Grouping,
+        span: (i32, i32),
+        (logged, offers): (&Logged, &[OfferRow]),
+        by_product: &Spill,
+        account: &mut Account,
+        sink: &mut dyn Sink,
+    ) -> Result<Assembled, DataError> {
+        let weeks = self.frame.weeks;
+        let (n_categories, n_stores) = (grouping.names.len(), self.ranked.stores.len());
+        let tally = Tally::new(weeks, span, n_categories, n_stores, self.ranked.products.len());
+        let tallies: Vec<Mutex<Tally>> =
+            (0..=rayon::current_num_threads()).map(|_| Mutex::new(tally.clone())).collect();
+        let category_of_offer: Vec<Option<u16>> = offers
+            .iter()
+            .map(|offer| {
+                let name = offer.category.as_ref()?;
+                grouping.names.iter().position(|own| own == name).map(|index| index as u16)
+            })
+            .collect();
+        let facts: Vec<ProductFacts> =
+            product_facts::of(&cleaned.counts, &cleaned.plausible, self.products, grouping);
+        let as_of: Vec<i32> =
+            self.frame.snapshots.iter().map(|week| weeks.first_day + 7 * *week as i32).collect();
+        let assembler = Assembler {
+            plausible: &cleaned.plausible,
+            products: self.products,
+            grouping,
+            weeks,
+            facts: &facts,
+            contacts: &logged.contacts(&self.ranked.customer_ranks, &category_of_offer),
+            as_of: &as_of,
+            tallies: &tallies,
+            by_product,
+            spill_dir: self.request.spill_dir,
+        };
+        let names = Names { scan: self.scan, ranked: self.ranked };
+        let mut category_totals = CategoryTotals::new(n_categories);
+        let (mut kept, mut next) = (vec![None; self.ranked.customers.len()], 0);
+        let list = self.request.list_rejected;
+        for start in (0..N_PARTS).step_by(PARTS_AT_ONCE) {
+            let parts: Vec<Result<(Part, Account), DataError>> = (start..start + PARTS_AT_ONCE)
+                .into_par_iter()
+                .map(|part| {
+                    let mut account = Account::new(list);
+                    let bytes = cleaned.spill.take(part, self.request.spill_dir)?;
+                    Ok((assembler.part(&bytes, &mut account)?, account))
+                })
+                .collect();
+            for part in parts {
+                let (part, more) = part?;
+                account.merge(more);
+                category_totals.add(&part.cells);
+                for rank in &part.ranks {
+                    kept[*rank as usize] = Some(next);
+                    next += 1;
+                }
+                sink.part(part, names)?;
+            }
+        }
+        let mut merged = tally;
+        for tally in tallies {
+            merged.merge(&tally.into_inner().unwrap_or_else(PoisonError::into_inner));
+        }
+        Ok(Assembled { tally: merged, category_totals, kept })
+    }
+
+    fn promotions(
+        &self,
+        table: &TableConfig,
+        dir: &Path,
+    ) -> Result<(promotions::Promotions, super::quality::PromotionCounts), DataError> {
+        let known = promotions::Known {
+            products: &self.scan.products,
+            product_ranks: &self.ranked.product_ranks,
+            stores: &self.scan.stores,
+            store_ranks: &self.ranked.store_ranks,
+        };
+        let (config, spill_dir) = (self.request.config, self.request.spill_dir);
+        promotions::read(config, table, dir, &known, self.frame.weeks, spill_dir)
+    }
+
+    /// The rejected lines in the order of the files, with file and row.
+    fn locate(&self, mut listed: Vec<Rejection>) -> Vec<(PathBuf, usize, Rejection)> {
+        listed.sort_by_key(|rejection| rejection.row);
+        let place = |rejection: Rejection| {
+            let (file, row) = self.scan.origins.of(rejection.row as usize);
+            (file.to_owned(), row, rejection)
+        };
+        listed.into_iter().map(place).collect()
+    }
+}
+
+/// Number of customers in exposures sorted by customer.
+fn distinct_customers(exposures: &[Exposure]) -> u64 {
+    exposures.chunk_by(|left, right| left.customer == right.customer).count() as u64
+}
+
+fn report(account: &Account, scan: &Scan, tally: &Tally, config: &DataConfig) -> QualityReport {
+    let [unknown_products, uncategorised] = tally.unplaced();
+    let [unit_cost, margin_rate, department, default] = tally.by_cost();
+    let sales_kept = money(account.sales_kept());
+    let source = MarginSource { unit_cost, margin_rate, department, default };
+    QualityReport {
+        rows_in: account.rows_in,
+        rows_kept: account.rows_kept(),
+        sales_in: money(account.sales_in),
+        sales_kept,
+        rules: account.counts(|rule| setting(rule, config)),
+        unknown_products,
+        uncategorised,
+        margin_source: source.shares_of(sales_kept),
+        margin_assumed: department + default > 0.0,
+        notes: scan.notes.clone(),
         ..Default::default()
+    }
+}
+
+/// The limit of a rule as the config says it.
+fn setting(rule: Rule, config: &DataConfig) -> String {
+    let clean = &config.clean;
+    match rule {
+        Rule::ImpossibleDate => format!("max_impossible_dates = {}", clean.max_impossible_dates),
+        Rule::MatchedReturn | Rule::ReturnedSale => {
+            format!("match_returns = {}", clean.match_returns)
+        }
+        Rule::DiscountAboveShelfPrice => format!("max_depth = {}", clean.max_depth),
+        Rule::ExcludedDepartment => {
+            format!("exclude_departments = {:?}", clean.exclude_departments)
+        }
+        Rule::UnknownProduct => match clean.unknown_products {
+            super::config::UnknownProducts::Keep => "unknown_products = \"keep\"".to_owned(),
+            super::config::UnknownProducts::Reject => "unknown_products = \"reject\"".to_owned(),
+        },
+        Rule::WeightSoldQuantity => format!("max_quantity = {}", clean.max_quantity),
+        Rule::OutsideDates => {
+            let shown = |date: &Option<String>| date.clone().unwrap_or_else(|| "any".to_owned());
+            format!("{} to {}", shown(&config.first_date), shown(&config.last_date))
+        }
+        Rule::ImplausibleCustomer => format!("max_lines_per_week = {}", clean.max_lines_per_week),
+        Rule::ImplausibleUnitPrice => format!("max_price_ratio = {}", clean.max_price_ratio),
+        Rule::PriceOutlier => {
+            format!("outlier_z = {}, outlier_ratio = {}", clean.outlier_z, clean.outlier_ratio)
+        }
+        _ => String::new(),
+    }
+}
+
+fn partial_weeks(weeks: Weeks, (first, last): (i32, i32)) -> Vec<String> {
+    let before = first - weeks.first_day;
+    let after = weeks.first_day + 7 * weeks.count as i32 - 1 - last;
+    let partial = [("first", before), ("last", after)].into_iter().filter(|(_, days)| *days > 0);
+    let note = |(which, days): (&str, i32)| {
+        format!(
+            "the {which} week has sales on at most {} of 7 days; set `{which}_date` or \
+             `week_starts` in [data] to leave out partial weeks",
+            7 - days
+        )
     };
-    for line in &cleaned.kept {
-        let product = line.product as usize;
-        match (products.known[product], products.category[product]) {
-            (false, _) => quality.unknown_products.add(line.sales),
-            (true, None) => quality.uncategorised.add(line.sales),
-            (true, Some(_)) => {}
-        }
-        let source = &mut quality.margin_source;
-        match products.cost[product] {
-            Cost::PerUnit(_) => source.unit_cost += line.sales,
-            Cost::Rate(_) => source.margin_rate += line.sales,
-            Cost::DepartmentRate(_) => source.department += line.sales,
-            Cost::DefaultRate(_) => source.default += line.sales,
-        }
-    }
-    quality.margin_assumed = quality.margin_source.department + quality.margin_source.default > 0.0;
-    quality.margin_source = quality.margin_source.shares_of(cleaned.sales_kept);
-    quality.round();
-    quality
-}
-
-/// Renumbers lines to the customers that still have one; returns their hashes and identifiers.
-fn keep_customers(kept: &mut [Line], lines: &Lines) -> (Vec<String>, Vec<String>) {
-    let (mut hashes, mut ids) = (Vec::new(), Vec::new());
-    let same = |left: &Line, right: &Line| left.customer == right.customer;
-    for (index, group) in kept.chunk_by_mut(same).enumerate() {
-        let customer = &lines.customers[group[0].customer as usize];
-        hashes.push(customer.hash.clone());
-        ids.push(customer.id.clone());
-        group.iter_mut().for_each(|line| line.customer = index as u32);
-    }
-    (hashes, ids)
-}
-
-fn weeks(kept: &[Line], config: &DataConfig, quality: &mut QualityReport) -> Weeks {
-    let days = || kept.iter().map(|line| line.day);
-    let (first, last) = (days().min().unwrap_or(0), days().max().unwrap_or(0));
-    let first_day = day_of(config.week_starts.week_of(date_of(first)));
-    let count = (last - first_day) / 7 + 1;
-    let (before, after) = (first - first_day, first_day + 7 * count - 1 - last);
-    for (which, days) in [("first", before), ("last", after)] {
-        if days > 0 {
-            quality.notes.push(format!(
-                "the {which} week has sales on at most {} of 7 days; set `{which}_date` or \
-                 `week_starts` in [data] to leave out partial weeks",
-                7 - days
-            ));
-        }
-    }
-    Weeks { first_day, count: count as u32 }
-}
-
-fn place(kept: &[Line], grouping: &Grouping, weeks: Weeks, products: &Products) -> Vec<PlacedLine> {
-    let place = |line: &Line| PlacedLine {
-        line: *line,
-        week: weeks.index(line.day).expect("the weeks span every kept line"),
-        category: grouping.of_product[line.product as usize],
-        cost: products.cost[line.product as usize].of(line.quantity, line.gross()),
-    };
-    kept.iter().map(place).collect()
+    partial.map(note).collect()
 }

@@ -1,35 +1,54 @@
 //! From a team's files to one validated [`History`]: read, map, clean, aggregate, account.
 //!
-//! polars stays in this room; what leaves it is plain Rust. The result does not depend on the
-//! order of rows, on how tables are split into files, or on where the files lie. The `customers`
-//! and `promotions` tables are checked but not read.
+//! polars stays in this room; what leaves it is plain Rust. Lines are never held whole: they pass in
+//! parts, so memory follows the number of customers and products and not that of lines. The result
+//! does not depend on the order of rows, on how tables are split into files, on where the files lie,
+//! or on the number of threads.
 
 mod aggregate;
+pub mod anomaly;
+mod assemble;
+pub mod assess;
+mod batch;
 mod clean;
+mod codec;
 mod column;
 pub mod config;
+mod deliver;
 mod digest;
 pub mod error;
 #[cfg(test)]
 mod error_tests;
 mod exposures;
-mod file;
+mod gaps;
 pub mod history;
 mod ingest;
 #[cfg(test)]
 mod ingest_tests;
+mod intern;
+pub mod ledger;
 mod line;
+mod market;
+mod prices;
+mod product_facts;
 mod products;
+mod promotions;
+pub mod propose;
 pub mod quality;
+mod rules;
+mod scan;
 mod schema;
+mod source;
+mod spill;
 pub mod store;
 mod table;
+mod tally;
 
-pub use clean::Rule;
 pub use config::{DataConfig, WeekStart};
+pub use deliver::{RejectedRow, check_files, ingest, ingest_into, rejected_rows};
 pub use digest::digest_of_files;
 pub use error::DataError;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
-pub use ingest::{RejectedRow, check_files, ingest, rejected_rows};
 pub use quality::{MarginSource, QualityReport};
+pub use rules::Rule;
 pub use store::{load, save};

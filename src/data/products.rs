@@ -1,5 +1,6 @@
 //! What the products table says about the products that were sold: category, department, cost.
 
+use super::column::MISSING;
 use super::config::DataConfig;
 use super::error::DataError;
 use super::history::OTHER_CATEGORY;
@@ -16,6 +17,10 @@ pub(super) struct Products {
     pub(super) excluded: Vec<bool>,
     /// List price, NaN when unknown.
     pub(super) list_price: Vec<f64>,
+    /// Brand as a number of its own; `MISSING` when unknown.
+    pub(super) brand: Vec<u32>,
+    /// Whether it is the retailer's own label, where known.
+    pub(super) private_label: Vec<Option<bool>>,
     /// What a unit costs.
     pub(super) cost: Vec<Cost>,
     /// Category names, ascending.
@@ -59,7 +64,7 @@ pub(super) fn describe(
         None => Default::default(),
     };
     let (category_names, ranks) =
-        table.identifiers("category").map(|column| column.ranked()).unwrap_or_default();
+        table.identifiers("category").map(|column| column.names.ranked()).unwrap_or_default();
     let is_excluded = |department: &str| {
         let listed = &config.clean.exclude_departments;
         listed.iter().any(|excluded| excluded.eq_ignore_ascii_case(department))
@@ -69,9 +74,12 @@ pub(super) fn describe(
         category: Vec::new(),
         excluded: Vec::new(),
         list_price: Vec::new(),
+        brand: Vec::new(),
+        private_label: Vec::new(),
         cost: Vec::new(),
         category_names,
     };
+    let brands = table.identifiers("brand").map(|column| column.names.ranked().1);
     for id in sold {
         let row = row_of.get(id.as_str()).copied();
         let category = row.and_then(|row| {
@@ -86,9 +94,23 @@ pub(super) fn describe(
         products.category.push(category);
         products.excluded.push(department.is_some_and(is_excluded));
         products.list_price.push(number("list_price").unwrap_or(f64::NAN));
+        let brand = row.and_then(|row| {
+            let code = table.identifiers("brand")?.codes[row];
+            brands.as_ref()?.get(code as usize).copied()
+        });
+        products.brand.push(brand.unwrap_or(MISSING));
+        let label = row.and_then(|row| table.name("private_label", row));
+        products.private_label.push(label.map(is_private_label));
         products.cost.push(cost(number("unit_cost"), number("margin_rate"), department, config));
     }
     Ok(products)
+}
+
+/// Whether a cell of `private_label` says yes.
+fn is_private_label(text: &str) -> bool {
+    const YES: [&str; 8] =
+        ["1", "true", "yes", "y", "private", "private label", "own", "store brand"];
+    YES.iter().any(|yes| yes.eq_ignore_ascii_case(text))
 }
 
 fn cost(

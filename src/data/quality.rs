@@ -26,6 +26,9 @@ pub struct QualityReport {
     pub margin_assumed: bool,
     /// What happened to the exposure rows.
     pub exposures: ExposureCounts,
+    /// What happened to the rows of displays and mailers.
+    #[serde(default)]
+    pub promotions: PromotionCounts,
     /// Things a reader of the report should know, in plain words.
     pub notes: Vec<String>,
 }
@@ -37,6 +40,9 @@ pub struct RuleCount {
     pub name: String,
     /// Why such rows cannot be used.
     pub reason: String,
+    /// The limit in force, as the config would say it; empty where there is none.
+    #[serde(default)]
+    pub setting: String,
     /// Rows removed.
     pub rows: u64,
     /// Sales value removed, money.
@@ -50,14 +56,6 @@ pub struct LineCount {
     pub rows: u64,
     /// Their sales value, money.
     pub sales_value: f64,
-}
-
-impl LineCount {
-    /// Counts one more line.
-    pub(super) fn add(&mut self, sales_value: f64) {
-        self.rows += 1;
-        self.sales_value += sales_value;
-    }
 }
 
 /// Shares of the kept sales value by where its margin came from; they sum to 1.
@@ -92,6 +90,19 @@ pub struct ExposureCounts {
     pub unknown_offer: u64,
 }
 
+/// What happened to the rows of the promotions table; the parts sum to `rows_in`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromotionCounts {
+    /// Rows read.
+    pub rows_in: u64,
+    /// Rows joined to the price ledger.
+    pub rows_kept: u64,
+    /// Rows of a product or store without a kept line.
+    pub not_sold: u64,
+    /// Rows of weeks outside the history.
+    pub outside_dates: u64,
+}
+
 impl MarginSource {
     /// Sums of money as shares of a total.
     pub(super) fn shares_of(self, total: f64) -> Self {
@@ -106,19 +117,6 @@ impl MarginSource {
 }
 
 impl QualityReport {
-    /// Rounds money to a hundredth of a cent: enough to reconcile to the cent, and few enough
-    /// digits to come back from JSON as the same number.
-    pub(super) fn round(&mut self) {
-        let mut sums = vec![
-            &mut self.sales_in,
-            &mut self.sales_kept,
-            &mut self.unknown_products.sales_value,
-            &mut self.uncategorised.sales_value,
-        ];
-        sums.extend(self.rules.iter_mut().map(|rule| &mut rule.sales_value));
-        sums.into_iter().for_each(|sum| *sum = (*sum * 1e4).round() / 1e4);
-    }
-
     /// Whether rows and sales value add up, sales to the cent.
     pub fn reconciles(&self) -> bool {
         let rows: u64 = self.rules.iter().map(|rule| rule.rows).sum();

@@ -85,6 +85,7 @@ pub(super) const PRODUCTS: TableSchema = TableSchema {
         needed("category", Kind::Identifier),
         optional("department", Kind::Identifier),
         optional("brand", Kind::Identifier),
+        optional("private_label", Kind::Identifier),
         optional("list_price", Kind::Number),
         optional("unit_cost", Kind::Number),
         optional("margin_rate", Kind::Number),

@@ -4,18 +4,26 @@
 //! Parquet, which any notebook reads, and `history.json` and `quality.json`. The same history gives
 //! the same bytes. Numbers go into Parquet rather than JSON, because there they come back exact.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+mod folder;
+mod sink;
+mod snapshot;
+
+use std::path::Path;
 
 use chrono::NaiveDate;
 use polars::prelude::*;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
+use super::assess::Assessment;
 use super::error::DataError;
 use super::history::{Category, Cell, Exposure, History, OfferRow};
+use folder::{Folder, Saved, numbers, texts, whole};
 
-const FORMAT_VERSION: u32 = 1;
+pub(super) use sink::FolderSink;
+pub use sink::LedgerFacts;
+pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
+
+const FORMAT_VERSION: u32 = 2;
 
 /// What `history.json` holds.
 #[derive(Serialize, Deserialize)]
@@ -24,9 +32,7 @@ struct Header {
     format_version: u32,
     first_week: String,
     n_weeks: u32,
-    n_customers: usize,
     n_categories: usize,
-    has_original_ids: bool,
     fingerprint: String,
 }
 
@@ -35,23 +41,27 @@ struct Header {
 /// # Errors
 /// [`DataError::Store`] naming the file that could not be written.
 pub fn save(history: &History, dir: &Path) -> Result<(), DataError> {
+    let folder = Folder { dir };
+    let customers = history.customers.iter().map(String::as_str);
+    let ids = history.original_ids.as_deref();
+    folder.write("customers", customer_columns(customers, ids.map(|ids| ids.iter().map(String::as_str))))?;
+    folder.write("cells", cell_columns(&history.cells))?;
+    save_rest(history, dir)
+}
+
+/// Writes everything but customers and cells.
+pub(super) fn save_rest(history: &History, dir: &Path) -> Result<(), DataError> {
     let header = Header {
         format_version: FORMAT_VERSION,
         first_week: history.first_week.to_string(),
         n_weeks: history.n_weeks,
-        n_customers: history.customers.len(),
         n_categories: history.n_categories(),
-        has_original_ids: history.original_ids.is_some(),
         fingerprint: history.fingerprint.clone(),
     };
     let folder = Folder { dir };
     folder.write_json("history.json", &header)?;
     folder.write_json("quality.json", &history.quality)?;
-    let mut customers = vec![texts("customer", history.customers.iter())];
-    customers.extend(history.original_ids.iter().map(|ids| texts("original_id", ids.iter())));
-    folder.write("customers", customers)?;
     folder.write("categories", category_columns(&history.categories))?;
-    folder.write("cells", cell_columns(&history.cells))?;
     let n_categories = history.n_categories() as u32;
     let market = 0..history.n_weeks * n_categories;
     folder.write(
@@ -66,6 +76,44 @@ pub fn save(history: &History, dir: &Path) -> Result<(), DataError> {
     folder.write("exposures", exposure_columns(&history.exposures))
 }
 
+/// Writes the assessment and the facts about the price ledger.
+pub(super) fn save_assessment(
+    assessment: &Assessment,
+    ledger: &LedgerFacts,
+    dir: &Path,
+) -> Result<(), DataError> {
+    let folder = Folder { dir };
+    folder.write_json("assessment.json", assessment)?;
+    folder.write_json("ledger.json", ledger)
+}
+
+/// The assessment of a saved history, and the facts about its price ledger.
+///
+/// # Errors
+/// [`DataError::Store`] when a file is missing or of another format.
+pub fn load_assessment(dir: &Path) -> Result<(Assessment, LedgerFacts), DataError> {
+    let folder = Folder { dir };
+    Ok((folder.read_json("assessment.json")?, folder.read_json("ledger.json")?))
+}
+
+/// Fingerprint of a saved history, without reading its tables.
+///
+/// # Errors
+/// [`DataError::Store`] when `history.json` is missing or of another format.
+pub fn fingerprint(dir: &Path) -> Result<String, DataError> {
+    Ok(read_header(&Folder { dir })?.fingerprint)
+}
+
+fn read_header(folder: &Folder<'_>) -> Result<Header, DataError> {
+    let header: Header = folder.read_json("history.json")?;
+    if header.format_version != FORMAT_VERSION {
+        let found = header.format_version;
+        let reason = format!("expected format {FORMAT_VERSION}, found {found}");
+        return Err(folder.error("history.json", &reason));
+    }
+    Ok(header)
+}
+
 /// Reads a history that [`save`] wrote.
 ///
 /// # Errors
@@ -73,16 +121,12 @@ pub fn save(history: &History, dir: &Path) -> Result<(), DataError> {
 /// fingerprint.
 pub fn load(dir: &Path) -> Result<History, DataError> {
     let folder = Folder { dir };
-    let header: Header = folder.read_json("history.json")?;
+    let header = read_header(&folder)?;
     let bad_header = |reason: String| folder.error("history.json", &reason);
-    if header.format_version != FORMAT_VERSION {
-        let found = header.format_version;
-        return Err(bad_header(format!("expected format {FORMAT_VERSION}, found {found}")));
-    }
     let first_week = header.first_week.parse::<NaiveDate>();
     let first_week = first_week.map_err(|reason| bad_header(reason.to_string()))?;
     let customers = folder.read("customers")?;
-    let original_ids = match header.has_original_ids {
+    let original_ids = match customers.has("original_id") {
         true => Some(customers.texts("original_id")?),
         false => None,
     };
@@ -105,9 +149,19 @@ pub fn load(dir: &Path) -> Result<History, DataError> {
     Ok(history)
 }
 
+/// The columns of `customers`.
+fn customer_columns<'a>(
+    hashes: impl Iterator<Item = &'a str>,
+    ids: Option<impl Iterator<Item = &'a str>>,
+) -> Vec<Column> {
+    let mut columns = vec![texts("customer", hashes)];
+    columns.extend(ids.map(|ids| texts("original_id", ids)));
+    columns
+}
+
 fn category_columns(rows: &[Category]) -> Vec<Column> {
     vec![
-        texts("name", rows.iter().map(|row| &row.name)),
+        texts("name", rows.iter().map(|row| row.name.as_str())),
         numbers("margin_rate", rows.iter().map(|row| row.margin_rate)),
         numbers("mean_unit_price", rows.iter().map(|row| row.mean_unit_price)),
     ]
@@ -158,8 +212,8 @@ fn read_cells(table: &Saved) -> Result<Vec<Cell>, DataError> {
 
 fn offer_columns(rows: &[OfferRow]) -> Vec<Column> {
     vec![
-        texts("offer_id", rows.iter().map(|row| &row.offer_id)),
-        texts("mechanic", rows.iter().map(|row| &row.mechanic)),
+        texts("offer_id", rows.iter().map(|row| row.offer_id.as_str())),
+        texts("mechanic", rows.iter().map(|row| row.mechanic.as_str())),
         Column::new(
             "category".into(),
             rows.iter().map(|row| row.category.as_deref()).collect::<Vec<_>>(),
@@ -204,110 +258,4 @@ fn read_exposures(table: &Saved) -> Result<Vec<Exposure>, DataError> {
         propensity: propensity[row],
     };
     Ok((0..customer.len()).map(exposure).collect())
-}
-
-fn texts<'a>(name: &str, values: impl Iterator<Item = &'a String>) -> Column {
-    Column::new(name.into(), values.map(String::as_str).collect::<Vec<_>>())
-}
-
-fn whole(name: &str, values: impl Iterator<Item = u32>) -> Column {
-    Column::new(name.into(), values.collect::<Vec<_>>())
-}
-
-fn numbers(name: &str, values: impl Iterator<Item = f64>) -> Column {
-    Column::new(name.into(), values.collect::<Vec<_>>())
-}
-
-/// The folder of a saved history.
-struct Folder<'a> {
-    dir: &'a Path,
-}
-
-impl Folder<'_> {
-    fn error(&self, name: &str, reason: &dyn std::fmt::Display) -> DataError {
-        DataError::Store { path: self.dir.join(name), reason: reason.to_string() }
-    }
-
-    fn write_json(&self, name: &str, value: &impl Serialize) -> Result<(), DataError> {
-        let text =
-            serde_json::to_string_pretty(value).map_err(|reason| self.error(name, &reason))?;
-        std::fs::write(self.dir.join(name), text + "\n").map_err(|reason| self.error(name, &reason))
-    }
-
-    fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T, DataError> {
-        let text = std::fs::read_to_string(self.dir.join(name));
-        let text = text.map_err(|reason| self.error(name, &reason))?;
-        serde_json::from_str(&text).map_err(|reason| self.error(name, &reason))
-    }
-
-    fn write(&self, table: &str, columns: Vec<Column>) -> Result<(), DataError> {
-        let name = format!("{table}.parquet");
-        let fail = |reason: &dyn std::fmt::Display| self.error(&name, reason);
-        let file = File::create(self.dir.join(&name)).map_err(|reason| fail(&reason))?;
-        let mut file = BufWriter::new(file);
-        let height = columns.first().map_or(0, Column::len);
-        let mut frame = DataFrame::new(height, columns).map_err(|reason| fail(&reason))?;
-        ParquetWriter::new(&mut file).finish(&mut frame).map_err(|reason| fail(&reason))?;
-        file.flush().map_err(|reason| fail(&reason))
-    }
-
-    fn read(&self, table: &str) -> Result<Saved, DataError> {
-        let path = self.dir.join(format!("{table}.parquet"));
-        let fail = |reason: String| DataError::Store { path: path.clone(), reason };
-        File::open(&path).map_err(|reason| fail(reason.to_string()))?;
-        let reference =
-            PlRefPath::try_from_path(&path).map_err(|reason| fail(reason.to_string()))?;
-        let options = ScanArgsParquet { glob: false, ..Default::default() };
-        let frame = LazyFrame::scan_parquet(reference, options).and_then(LazyFrame::collect);
-        let frame = frame.map_err(|reason| fail(reason.to_string()))?;
-        Ok(Saved { frame, path })
-    }
-}
-
-/// One saved table.
-struct Saved {
-    frame: DataFrame,
-    path: PathBuf,
-}
-
-impl Saved {
-    fn values<T>(
-        &self,
-        name: &str,
-        convert: impl Fn(&Column) -> PolarsResult<Option<Vec<T>>>,
-    ) -> Result<Vec<T>, DataError> {
-        let fail = |reason: String| DataError::Store { path: self.path.clone(), reason };
-        let values = self.frame.column(name).and_then(convert);
-        let values = values.map_err(|reason| fail(reason.to_string()))?;
-        values.ok_or_else(|| fail(format!("column `{name}` has missing or too large values")))
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>, DataError> {
-        self.values(name, |column| {
-            Ok(column.str()?.iter().map(|text| text.map(str::to_owned)).collect())
-        })
-    }
-
-    fn optional_texts(&self, name: &str) -> Result<Vec<Option<String>>, DataError> {
-        self.values(name, |column| {
-            Ok(Some(column.str()?.iter().map(|text| text.map(str::to_owned)).collect()))
-        })
-    }
-
-    fn numbers(&self, name: &str) -> Result<Vec<f64>, DataError> {
-        self.values(name, |column| Ok(column.f64()?.iter().collect()))
-    }
-
-    fn optional_numbers(&self, name: &str) -> Result<Vec<Option<f64>>, DataError> {
-        self.values(name, |column| Ok(Some(column.f64()?.iter().collect())))
-    }
-
-    fn whole(&self, name: &str) -> Result<Vec<u32>, DataError> {
-        self.values(name, |column| Ok(column.u32()?.iter().collect()))
-    }
-
-    fn short(&self, name: &str) -> Result<Vec<u16>, DataError> {
-        let narrow = |value: Option<u32>| u16::try_from(value?).ok();
-        self.values(name, |column| Ok(column.u32()?.iter().map(narrow).collect()))
-    }
 }

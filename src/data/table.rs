@@ -1,31 +1,16 @@
-//! One input table: finds its files, maps their columns to canonical names, and remembers where
-//! each row came from.
+//! One input table: finds its files, maps their columns to canonical names, hands their rows on in
+//! batches, and remembers where each row came from.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::column::{Column, Identifiers, MISSING};
+use super::batch::{Moment, Pick, Values};
+use super::column::{Column, Identifiers};
 use super::config::{JoinConfig, TableConfig};
 use super::error::DataError;
-use super::file::{Pick, Source};
 use super::schema::{Kind, TableSchema, did_you_mean};
-
-/// A table with its canonical columns; those that no file has are `None`.
-#[derive(Debug)]
-pub(super) struct Table {
-    schema: &'static TableSchema,
-    columns: Vec<Option<Column>>,
-    parts: Vec<Part>,
-    /// Number of rows.
-    pub(super) rows: usize,
-}
-
-#[derive(Debug)]
-struct Part {
-    file: PathBuf,
-    start: usize,
-    first_row: usize,
-}
+use super::source::parse::Dialect;
+use super::source::{Source, paths};
 
 /// Where a canonical column stands.
 #[derive(Debug, Clone)]
@@ -41,56 +26,182 @@ struct Joined {
     header: Vec<String>,
 }
 
-/// Reads the whole table.
+/// Successive rows of a table.
+pub(super) struct TableBatch {
+    /// Index of the first row among the rows of the table.
+    pub(super) first_row: usize,
+    /// Number of rows.
+    pub(super) rows: usize,
+    /// By canonical column; `None` where the file has no such column.
+    pub(super) columns: Vec<Option<Values>>,
+}
+
+/// Where the rows of a table came from.
+#[derive(Debug, Default)]
+pub(super) struct Origins {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    file: PathBuf,
+    start: usize,
+    first_row: usize,
+}
+
+impl Origins {
+    /// File and row number, as messages give it, of a row of the table.
+    pub(super) fn of(&self, row: usize) -> (&Path, usize) {
+        let part = self.parts.partition_point(|part| part.start <= row).saturating_sub(1);
+        let part = &self.parts[part];
+        (&part.file, row - part.start + part.first_row)
+    }
+}
+
+/// Hands all rows of a table on in batches, in the order of the files; returns where they came
+/// from and how many there are.
+pub(super) fn stream(
+    schema: &'static TableSchema,
+    config: &TableConfig,
+    dir: &Path,
+    sink: &mut dyn FnMut(TableBatch) -> Result<(), DataError>,
+) -> Result<(Origins, usize), DataError> {
+    let joined = joined_header(schema, config, dir)?;
+    let dialect = config.dialect();
+    let (mut origins, mut rows) = (Origins::default(), 0);
+    let mut lookup: Option<Lookup> = None;
+    for file in files(schema, config, dir)? {
+        let source = Source { table: schema.table, file: &file, dialect: &dialect };
+        let header = source.header()?;
+        let places = resolve(schema, config, &file, &header, joined.as_ref())?;
+        let (mut picks, mut targets, mut lookups) = (Vec::new(), Vec::new(), Vec::new());
+        for (target, place) in places.into_iter().enumerate() {
+            let Some(Place { joined, position, name }) = place else { continue };
+            let pick = Pick { position, name, kind: schema.columns[target].kind };
+            if joined {
+                lookups.push((target, pick));
+            } else {
+                picks.push(pick);
+                targets.push(target);
+            }
+        }
+        if let (Some(join), Some(joined)) = (&config.join, &joined) {
+            picks.push(join_key(schema, &join.on, &file, &header)?);
+            if lookup.is_none() {
+                lookup = Some(Lookup::read(schema, &dialect, join, joined, lookups)?);
+            }
+        }
+        let start = rows;
+        let added = source.read(&picks, &mut |mut batch| {
+            let key = lookup.as_ref().and_then(|_| batch.columns.pop());
+            let mut columns: Vec<Option<Values>> = vec![None; schema.columns.len()];
+            for (target, values) in targets.iter().zip(batch.columns) {
+                columns[*target] = Some(values);
+            }
+            if let (Some(lookup), Some(key)) = (&mut lookup, key) {
+                lookup.fill(&key, &mut columns);
+            }
+            sink(TableBatch { first_row: start + batch.first_row, rows: batch.rows, columns })
+        })?;
+        origins.parts.push(Part { file: file.clone(), start, first_row: source.first_row() });
+        rows += added;
+    }
+    if let (0, Some(part)) = (rows, origins.parts.first()) {
+        return Err(DataError::EmptyFile { table: schema.table, file: part.file.clone() });
+    }
+    check_count("rows", rows, u32::MAX as usize - 1)?;
+    Ok((origins, rows))
+}
+
+/// Columns of a joined file by its key.
+struct Lookup {
+    row_of: HashMap<String, usize>,
+    columns: Vec<(usize, Column)>,
+}
+
+impl Lookup {
+    fn read(
+        schema: &'static TableSchema,
+        dialect: &Dialect,
+        join: &JoinConfig,
+        joined: &Joined,
+        lookups: Vec<(usize, Pick)>,
+    ) -> Result<Self, DataError> {
+        let source = Source { table: schema.table, file: &joined.path, dialect };
+        let new = |(target, pick): &(usize, Pick)| (*target, Column::new(pick.kind));
+        let mut columns: Vec<(usize, Column)> = lookups.iter().map(new).collect();
+        let mut picks: Vec<Pick> = lookups.into_iter().map(|(_, pick)| pick).collect();
+        picks.push(join_key(schema, &join.on, &joined.path, &joined.header)?);
+        let mut keys = Column::new(Kind::Identifier);
+        source.read(&picks, &mut |mut batch| {
+            if let Some(key) = batch.columns.pop() {
+                keys.append(&key);
+            }
+            for ((_, column), values) in columns.iter_mut().zip(&batch.columns) {
+                column.append(values);
+            }
+            Ok(())
+        })?;
+        let Column::Identifiers(keys) = keys else { unreachable!("the key is an identifier") };
+        let row_of = unique_rows(&keys, |row, name| DataError::Duplicate {
+            table: schema.table,
+            file: joined.path.clone(),
+            row: row + source.first_row(),
+            column: join.on.clone(),
+            found: name.to_owned(),
+        })?;
+        let row_of = row_of.into_iter().map(|(name, row)| (name.to_owned(), row)).collect();
+        Ok(Self { row_of, columns })
+    }
+
+    /// Adds the joined columns of a batch.
+    fn fill(&self, key: &Values, columns: &mut [Option<Values>]) {
+        let mut names = Identifiers::default();
+        names.names.codes_of(key, |code| names.codes.push(code));
+        let rows: Vec<Option<usize>> = (0..names.codes.len())
+            .map(|row| names.name_at(row).and_then(|name| self.row_of.get(name).copied()))
+            .collect();
+        for (target, column) in &self.columns {
+            columns[*target] = Some(column.gather(&rows));
+        }
+    }
+}
+
+/// A whole table with its canonical columns; those that no file has are `None`.
+#[derive(Debug)]
+pub(super) struct Table {
+    schema: &'static TableSchema,
+    columns: Vec<Option<Column>>,
+    origins: Origins,
+    /// Number of rows.
+    pub(super) rows: usize,
+}
+
+/// Reads a whole table that fits into memory.
 pub(super) fn read(
     schema: &'static TableSchema,
     config: &TableConfig,
     dir: &Path,
 ) -> Result<Table, DataError> {
-    let joined = joined_header(schema, config, dir)?;
-    let n_columns = schema.columns.len();
-    let mut columns: Vec<Column> =
-        schema.columns.iter().map(|column| Column::new(column.kind)).collect();
-    // The last column holds the join key.
-    columns.push(Column::new(Kind::Identifier));
-    let mut present = vec![false; n_columns];
-    let mut lookups: Vec<Pick> = Vec::new();
-    let (mut parts, mut rows): (Vec<Part>, usize) = (Vec::new(), 0);
-    for file in files(schema, config, dir)? {
-        let source = source(schema, config, &file);
-        let header = source.header()?;
-        let places = resolve(schema, config, &file, &header, joined.as_ref())?;
-        let mut picks = Vec::new();
-        lookups.clear();
-        for (target, place) in places.into_iter().enumerate() {
-            let Some(Place { joined, position, name }) = place else { continue };
-            present[target] = true;
-            let list = if joined { &mut lookups } else { &mut picks };
-            list.push(Pick { target, position, name });
+    let mut columns: Vec<Option<Column>> = schema.columns.iter().map(|_| None).collect();
+    let mut before = 0;
+    let (origins, rows) = stream(schema, config, dir, &mut |batch| {
+        for (index, values) in batch.columns.iter().enumerate() {
+            if let Some(values) = values {
+                let column = columns[index].get_or_insert_with(|| {
+                    let mut column = Column::new(schema.columns[index].kind);
+                    column.append_missing(before);
+                    column
+                });
+                column.append(values);
+            } else if let Some(column) = &mut columns[index] {
+                column.append_missing(batch.rows);
+            }
         }
-        if let Some(join) = &config.join {
-            picks.push(join_key(schema, &join.on, n_columns, &file, &header)?);
-        }
-        let added = source.read(&picks, &mut columns)?;
-        for target in
-            (0..n_columns).filter(|target| picks.iter().all(|pick| pick.target != *target))
-        {
-            columns[target].push_missing(added);
-        }
-        parts.push(Part { file: file.clone(), start: rows, first_row: source.first_row() });
-        rows += added;
-    }
-    if let (0, Some(part)) = (rows, parts.first()) {
-        return Err(DataError::EmptyFile { table: schema.table, file: part.file.clone() });
-    }
-    check_count("rows", rows, u32::MAX as usize - 1)?;
-    if let (Some(join), Some(joined)) = (&config.join, &joined) {
-        look_up(schema, config, join, joined, &lookups, &mut columns)?;
-    }
-    columns.truncate(n_columns);
-    let columns =
-        columns.into_iter().zip(present).map(|(column, present)| present.then_some(column));
-    Ok(Table { schema, columns: columns.collect(), parts, rows })
+        before += batch.rows;
+        Ok(())
+    })?;
+    Ok(Table { schema, columns, origins, rows })
 }
 
 /// Checks that every file opens and has the needed columns; returns one line per file.
@@ -102,10 +213,11 @@ pub(super) fn check(
     let joined = joined_header(schema, config, dir)?;
     let mut lines = Vec::new();
     for file in files(schema, config, dir)? {
-        let header = source(schema, config, &file).header()?;
+        let dialect = config.dialect();
+        let header = Source { table: schema.table, file: &file, dialect: &dialect }.header()?;
         let places = resolve(schema, config, &file, &header, joined.as_ref())?;
         if let Some(join) = &config.join {
-            join_key(schema, &join.on, 0, &file, &header)?;
+            join_key(schema, &join.on, &file, &header)?;
         }
         let used: Vec<&str> = (schema.columns.iter().zip(&places))
             .filter_map(|(column, place)| place.as_ref().map(|_| column.name))
@@ -120,41 +232,13 @@ pub(super) fn check_count(what: &'static str, found: usize, limit: usize) -> Res
     if found <= limit { Ok(()) } else { Err(DataError::TooMany { what, limit, found }) }
 }
 
-fn source<'a>(schema: &TableSchema, config: &TableConfig, file: &'a Path) -> Source<'a> {
-    Source { table: schema.table, file, delimiter: config.delimiter as u8 }
-}
-
-/// The files of a table; a folder stands for all CSV and Parquet files in it.
+/// The files of a table, in ascending order.
 pub(super) fn files(
     schema: &TableSchema,
     config: &TableConfig,
     dir: &Path,
 ) -> Result<Vec<PathBuf>, DataError> {
-    let mut files = Vec::new();
-    for path in config.paths() {
-        let path = dir.join(path);
-        if !path.is_dir() {
-            files.push(path);
-            continue;
-        }
-        let unreadable = |reason: String| DataError::Unreadable {
-            table: schema.table,
-            file: path.clone(),
-            reason,
-        };
-        let entries = std::fs::read_dir(&path).map_err(|reason| unreadable(reason.to_string()))?;
-        let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-        inside.retain(|file| {
-            let extension = file.extension().and_then(|extension| extension.to_str());
-            matches!(extension, Some("csv" | "parquet" | "pq"))
-        });
-        if inside.is_empty() {
-            return Err(unreadable("the folder holds no .csv or .parquet file".to_owned()));
-        }
-        inside.sort();
-        files.append(&mut inside);
-    }
-    Ok(files)
+    paths::expand(schema.table, config.paths(), dir)
 }
 
 fn joined_header(
@@ -164,7 +248,8 @@ fn joined_header(
 ) -> Result<Option<Joined>, DataError> {
     let Some(join) = &config.join else { return Ok(None) };
     let path = dir.join(&join.path);
-    let header = source(schema, config, &path).header()?;
+    let dialect = config.dialect();
+    let header = Source { table: schema.table, file: &path, dialect: &dialect }.header()?;
     Ok(Some(Joined { path, header }))
 }
 
@@ -230,7 +315,6 @@ fn missing_column(
 fn join_key(
     schema: &TableSchema,
     on: &str,
-    target: usize,
     file: &Path,
     header: &[String],
 ) -> Result<Pick, DataError> {
@@ -238,47 +322,7 @@ fn join_key(
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
         return Err(missing_column(schema, file, on, "join.on", &header));
     };
-    Ok(Pick { target, position, name: on.to_owned() })
-}
-
-/// Fills the looked-up columns from the joined file by the key in the last column.
-fn look_up(
-    schema: &'static TableSchema,
-    config: &TableConfig,
-    join: &JoinConfig,
-    joined: &Joined,
-    lookups: &[Pick],
-    columns: &mut [Column],
-) -> Result<(), DataError> {
-    let key = columns.len() - 1;
-    let source = source(schema, config, &joined.path);
-    let mut picks = lookups.to_vec();
-    picks.push(join_key(schema, &join.on, key, &joined.path, &joined.header)?);
-    let mut found: Vec<Column> =
-        schema.columns.iter().map(|column| Column::new(column.kind)).collect();
-    found.push(Column::new(Kind::Identifier));
-    source.read(&picks, &mut found)?;
-    let (Some(Column::Identifiers(there)), Column::Identifiers(here)) =
-        (found.pop(), &columns[key])
-    else {
-        return Ok(());
-    };
-    let row_of = unique_rows(&there, |row, name| DataError::Duplicate {
-        table: schema.table,
-        file: joined.path.clone(),
-        row: row + source.first_row(),
-        column: join.on.clone(),
-        found: name.to_owned(),
-    })?;
-    let rows: Vec<Option<usize>> = (0..here.codes.len())
-        .map(|row| here.name_at(row).and_then(|name| row_of.get(name).copied()))
-        .collect();
-    for (target, column) in found.into_iter().enumerate() {
-        if lookups.iter().any(|pick| pick.target == target) {
-            columns[target] = column.gather(&rows);
-        }
-    }
-    Ok(())
+    Ok(Pick { position, name: on.to_owned(), kind: Kind::Identifier })
 }
 
 /// The row of each name, which must stand in one row only.
@@ -288,10 +332,7 @@ pub(super) fn unique_rows(
 ) -> Result<HashMap<&str, usize>, DataError> {
     let mut row_of = HashMap::new();
     for (row, code) in identifiers.codes.iter().enumerate() {
-        if *code == MISSING {
-            continue;
-        }
-        let name = identifiers.names[*code as usize].as_str();
+        let Some(name) = identifiers.names.name(*code) else { continue };
         if row_of.insert(name, row).is_some() {
             return Err(duplicate(row, name));
         }
@@ -316,10 +357,10 @@ impl Table {
         }
     }
 
-    /// A column of days, when present.
-    pub(super) fn days(&self, name: &str) -> Option<&[i32]> {
+    /// A column of dates, when present.
+    pub(super) fn moments(&self, name: &str) -> Option<&[Moment]> {
         match &self.columns[self.schema.position(name)] {
-            Some(Column::Days(days)) => Some(days),
+            Some(Column::Moments(moments)) => Some(moments),
             _ => None,
         }
     }
@@ -334,13 +375,6 @@ impl Table {
         self.identifiers(name).and_then(|identifiers| identifiers.name_at(row))
     }
 
-    /// File and row number, as messages give it, of a row of the table.
-    pub(super) fn origin(&self, row: usize) -> (&Path, usize) {
-        let part = self.parts.partition_point(|part| part.start <= row) - 1;
-        let part = &self.parts[part];
-        (&part.file, row - part.start + part.first_row)
-    }
-
     /// The error for a number that is outside its range.
     pub(super) fn out_of_range(
         &self,
@@ -349,14 +383,14 @@ impl Table {
         found: f64,
         expected: &'static str,
     ) -> DataError {
-        let (file, row) = self.origin(row);
+        let (file, row) = self.origins.of(row);
         let (table, file, column) = (self.schema.table, file.to_owned(), name.to_owned());
         DataError::OutOfRange { table, file, row, column, found, expected }
     }
 
     /// The error for an identifier that stands in two rows.
     pub(super) fn duplicate(&self, name: &str, row: usize, found: &str) -> DataError {
-        let (file, row) = self.origin(row);
+        let (file, row) = self.origins.of(row);
         let (table, file, column) = (self.schema.table, file.to_owned(), name.to_owned());
         DataError::Duplicate { table, file, row, column, found: found.to_owned() }
     }

@@ -3,8 +3,8 @@
 use plotters::style::RGBColor;
 
 use super::canvas::{
-    Anchor, Canvas, GRID, INK, MUTED, Plot, TEXT, distinct, draw, fitted, is_plottable, label_room,
-    text_width,
+    Anchor, Canvas, GRID, INK, MUTED, Plot, TEXT, distinct, draw, fitted, in_two_lines,
+    is_plottable, label_room, text_width,
 };
 use super::error::ReportError;
 use super::format::{SUPPRESSED, UNKNOWN, number, percent, shortened};
@@ -19,20 +19,23 @@ const ON_PALE: RGBColor = RGBColor(0x11, 0x18, 0x22);
 const ON_DARK: RGBColor = RGBColor(0xFA, 0xFA, 0xFA);
 /// From "no offer" to the deepest: one hue that darkens, so that depth reads without a legend.
 const NO_OFFER: RGBColor = RGBColor(0xD5, 0xD9, 0xDF);
-const SHALLOW: (f64, f64, f64) = (168.0, 212.0, 236.0);
-const DEEP: (f64, f64, f64) = (0.0, 84.0, 140.0);
+pub(super) const SHALLOW: (f64, f64, f64) = (168.0, 212.0, 236.0);
+/// See [`SHALLOW`].
+pub(super) const DEEP: (f64, f64, f64) = (0.0, 84.0, 140.0);
 const BELOW: (f64, f64, f64) = (33.0, 102.0, 172.0);
 const ABOVE: (f64, f64, f64) = (179.0, 88.0, 6.0);
 const NEUTRAL: (f64, f64, f64) = (247.0, 247.0, 247.0);
 /// Standard deviations at which a heat-map cell has its full colour.
 const FULL_COLOUR: f64 = 2.0;
 
-fn between(from: (f64, f64, f64), to: (f64, f64, f64), share: f64) -> RGBColor {
+/// The colour at `share` of the way.
+pub(super) fn between(from: (f64, f64, f64), to: (f64, f64, f64), share: f64) -> RGBColor {
     let mix = |a: f64, b: f64| (a + (b - a) * share.clamp(0.0, 1.0)).round() as u8;
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
-fn text_on(RGBColor(red, green, blue): RGBColor) -> RGBColor {
+/// The colour of text that reads on the given one.
+pub(super) fn text_on(RGBColor(red, green, blue): RGBColor) -> RGBColor {
     let luminance = 0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue);
     if luminance > 140.0 { ON_PALE } else { ON_DARK }
 }
@@ -67,7 +70,8 @@ pub(super) fn persona_sizes(cards: &[PersonaCard]) -> Result<Option<Plot>, Repor
     Ok(Some(plot))
 }
 
-fn row_label(canvas: &mut Canvas<'_>, name: &str, left: f64, y: f64) {
+/// The name of a row, ending left of its bar.
+pub(super) fn row_label(canvas: &mut Canvas<'_>, name: &str, left: f64, y: f64) {
     let label = fitted(&shortened(name, 80), TEXT, left - 14.0);
     canvas.text(&label, (left - 10.0, y), Anchor::End, INK, TEXT);
 }
@@ -153,7 +157,7 @@ pub(super) fn heat_map(map: &HeatMap) -> Result<Option<Plot>, ReportError> {
     let left = label_room(map.features.iter().map(String::as_str), LABEL_LIMIT) + 16.0;
     let cell = ((WIDTH - left - 8.0) / map.personas.len() as f64).min(150.0);
     let slanted = cell < 70.0;
-    let top = if slanted { 34.0 } else { 30.0 };
+    let top = 34.0;
     let bottom = top + map.features.len() as f64 * 26.0;
     let key_rows = if slanted { map.personas.len().div_ceil(3) as f64 * 18.0 + 8.0 } else { 0.0 };
     let size = (WIDTH, bottom + 46.0 + key_rows);
@@ -161,9 +165,12 @@ pub(super) fn heat_map(map: &HeatMap) -> Result<Option<Plot>, ReportError> {
     let plot = draw("persona-heat-map", description, size, |canvas| {
         for (column, persona) in map.personas.iter().enumerate() {
             let x = left + (column as f64 + 0.5) * cell;
-            let name = fitted(&shortened(persona, 60), TEXT, cell - 8.0);
-            let label = if slanted { format!("{}", column + 1) } else { name };
-            canvas.text(&label, (x, top - 14.0), Anchor::Middle, INK, TEXT);
+            let number = (column + 1).to_string();
+            let name = if slanted { &number } else { persona };
+            for (line, part) in in_two_lines(name, TEXT, cell - 8.0).iter().enumerate() {
+                let y = top - 23.0 + line as f64 * 14.0;
+                canvas.text(part, (x, y), Anchor::Middle, INK, TEXT);
+            }
         }
         for (row, feature) in map.features.iter().enumerate() {
             let y = top + row as f64 * 26.0;

@@ -164,6 +164,19 @@ impl Canvas<'_> {
         self.keep(result);
     }
 
+    /// A straight line of dashes.
+    pub(super) fn dashed(&mut self, from: (f64, f64), to: (f64, f64), color: RGBColor, width: f64) {
+        let length = (to.0 - from.0).hypot(to.1 - from.1);
+        let along = |done: f64| {
+            let share = if length > 0.0 { (done / length).min(1.0) } else { 0.0 };
+            (from.0 + (to.0 - from.0) * share, from.1 + (to.1 - from.1) * share)
+        };
+        for dash in 0..(length / 9.0).ceil().clamp(0.0, 500.0) as usize {
+            let start = dash as f64 * 9.0;
+            self.line(along(start), along(start + 5.0), color, width);
+        }
+    }
+
     /// A line through all points.
     pub(super) fn path(&mut self, points: &[(f64, f64)], color: RGBColor, width: f64) {
         if points.len() > 1 {
@@ -274,6 +287,19 @@ pub(super) fn fitted(text: &str, size: f64, limit: f64) -> String {
     format!("{}…", kept.trim_end())
 }
 
+/// The text on the second of two lines or, where it is too wide, on both, cut if need be.
+pub(super) fn in_two_lines(text: &str, size: f64, limit: f64) -> [String; 2] {
+    let text: String = text.chars().take(80).collect();
+    let middle = text.len() / 2;
+    let spaces = text.match_indices(' ').map(|(at, _)| at);
+    match spaces.min_by_key(|at| at.abs_diff(middle)) {
+        Some(at) if text_width(&text, size) > limit => {
+            [fitted(&text[..at], size, limit), fitted(&text[at + 1..], size, limit)]
+        }
+        _ => [String::new(), fitted(&text, size, limit)],
+    }
+}
+
 /// Room for the widest of some labels, at most `limit`.
 pub(super) fn label_room<'t>(labels: impl Iterator<Item = &'t str>, limit: f64) -> f64 {
     labels.map(|label| text_width(label, TEXT)).fold(0.0, f64::max).min(limit)
@@ -368,6 +394,8 @@ mod tests {
         let long = "An uncommonly long persona name, WWW 漢字漢字漢字";
         assert!(text_width(&fitted(long, TEXT, 120.0), TEXT) <= 120.0 + TEXT);
         assert_eq!(fitted("short", TEXT, 120.0), "short");
+        assert_eq!(in_two_lines("Weekly family stock-up", TEXT, 100.0)[0], "Weekly family");
+        assert_eq!(in_two_lines("short", TEXT, 100.0), ["", "short"]);
     }
 
     #[test]

@@ -67,6 +67,34 @@ pub(super) fn money(value: f64, currency: &str, sign: Sign) -> String {
     money_beside(value, value.abs(), currency, sign)
 }
 
+/// A fraction as a percentage with two decimals, so that small shares do not vanish.
+pub(super) fn fine_percent(fraction: f64) -> String {
+    signed(fraction * 100.0, Sign::Minus, "", 2, "\u{a0}%")
+}
+
+/// A fraction as a percentage with one decimal that says 100 only when nothing is missing and 0
+/// only when there is nothing.
+pub(super) fn share_percent(fraction: f64) -> String {
+    match fraction {
+        share if share > 0.9995 && share < 1.0 => ">\u{a0}99.9\u{a0}%".into(),
+        share if share > 0.0 && share < 0.0005 => "<\u{a0}0.1\u{a0}%".into(),
+        share => signed(share * 100.0, Sign::Minus, "", 1, "\u{a0}%"),
+    }
+}
+
+/// An exact amount.
+pub(super) fn money_cents(cents: i64, currency: &str) -> String {
+    let size = cents.unsigned_abs();
+    let sign = if cents < 0 { "−" } else { "" };
+    format!("{sign}{currency}{}", grouped(&format!("{}.{:02}", size / 100, size % 100)))
+}
+
+/// A relative change as a percentage with its sign.
+pub(super) fn change(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    signed(value, Sign::Always, "", usize::from(value.abs() < 9.95), "\u{a0}%")
+}
+
 /// The value of an estimate, with as many decimals as its interval.
 pub(super) fn money_value(estimate: &Estimate, currency: &str, sign: Sign) -> String {
     money_beside(estimate.value, size_of(estimate), currency, sign)
@@ -163,6 +191,12 @@ mod tests {
         assert_eq!(percent(0.05), "5\u{a0}%");
         assert_eq!(percent(0.0523), "5.2\u{a0}%");
         assert_eq!(percent(0.523), "52\u{a0}%");
+        assert_eq!(money_cents(-123_456_705, "$"), "−$1,234,567.05");
+        assert_eq!(share_percent(0.99999), ">\u{a0}99.9\u{a0}%");
+        assert_eq!(share_percent(1.0), "100.0\u{a0}%");
+        assert_eq!(fine_percent(0.00012), "0.01\u{a0}%");
+        assert_eq!(change(0.123), "+12\u{a0}%");
+        assert_eq!(change(-0.05), "−5.0\u{a0}%");
     }
 
     #[test]

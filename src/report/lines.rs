@@ -20,19 +20,29 @@ const MOST_BANDS: usize = 6;
 /// Series with at most this many points carry a dot at each of them.
 const MOST_DOTS: usize = 30;
 
+/// What the ticks of an axis say.
 #[derive(Clone, Copy)]
-enum Axis<'a> {
+pub(super) enum Axis<'a> {
+    /// The labels of positions 0, 1, 2 ...
     Labels(&'a [&'a str]),
+    /// Plain numbers.
     Number,
+    /// Fractions as percentages.
     Percent,
+    /// Amounts in this currency.
     Money(&'a str),
 }
 
-struct Series {
-    label: String,
-    color: RGBColor,
-    hollow: bool,
-    points: Vec<Point>,
+/// One line.
+pub(super) struct Series {
+    /// Name beside the end of the line.
+    pub(super) label: String,
+    /// Colour of line, band and dots.
+    pub(super) color: RGBColor,
+    /// Whether its dots are hollow.
+    pub(super) hollow: bool,
+    /// Points in the order of the line; one that is not plottable breaks it.
+    pub(super) points: Vec<Point>,
 }
 
 struct LinePlot<'a> {
@@ -48,14 +58,19 @@ struct LinePlot<'a> {
 
 /// The rectangle inside the axes.
 #[derive(Clone, Copy)]
-struct Frame {
-    left: f64,
-    right: f64,
-    top: f64,
-    bottom: f64,
+pub(super) struct Frame {
+    /// Left edge, pixels.
+    pub(super) left: f64,
+    /// Right edge, pixels.
+    pub(super) right: f64,
+    /// Upper edge, pixels.
+    pub(super) top: f64,
+    /// Lower edge, pixels.
+    pub(super) bottom: f64,
 }
 
-fn scales(series: &[Series], from_zero: bool) -> Option<(Scale, Scale)> {
+/// Scales that hold every shown point with its interval; nothing without one.
+pub(super) fn scales(series: &[Series], from_zero: bool) -> Option<(Scale, Scale)> {
     let shown = || series.iter().flat_map(|s| &s.points).filter(|p| is_shown(p));
     let x = Scale::covering(shown().map(|point| point.x))?;
     let values = shown().flat_map(|point| [point.y.value, point.y.lower, point.y.upper]);
@@ -67,7 +82,8 @@ fn is_shown(point: &Point) -> bool {
     is_plottable(point.x) && is_plottable(point.y.value)
 }
 
-fn draw_axes(
+/// Grid, ticks and labels of both axes.
+pub(super) fn draw_axes(
     canvas: &mut Canvas<'_>,
     frame: Frame,
     (x_scale, x_axis): (Scale, Axis<'_>),
@@ -80,9 +96,12 @@ fn draw_axes(
         let label = tick_label(y_axis, tick, step);
         canvas.text(&label, (frame.left - 8.0, y), Anchor::End, MUTED, TEXT);
     }
-    let wanted = ((frame.right - frame.left) / 100.0) as usize;
+    let width = frame.right - frame.left;
+    let wanted = (width / 100.0) as usize;
     let (ticks, step) = match x_axis {
         Axis::Labels(labels) => {
+            let room = label_room(labels.iter().copied(), 96.0) + 20.0;
+            let wanted = (width / room) as usize;
             let every = labels.len().div_ceil(wanted.max(1)).max(1);
             ((0..labels.len()).step_by(every).map(|index| index as f64).collect(), 1.0)
         }
@@ -109,7 +128,8 @@ fn tick_label(axis: Axis<'_>, value: f64, step: f64) -> String {
     }
 }
 
-fn draw_series(canvas: &mut Canvas<'_>, series: &Series, x: Scale, y: Scale) {
+/// A line with its dots.
+pub(super) fn draw_series(canvas: &mut Canvas<'_>, series: &Series, x: Scale, y: Scale) {
     let position = |point: &Point| (x.at(point.x), y.at(point.y.value));
     for run in series.points.split(|point| !is_shown(point)) {
         canvas.path(&run.iter().map(position).collect::<Vec<_>>(), series.color, 2.0);
@@ -127,7 +147,8 @@ fn draw_bands(canvas: &mut Canvas<'_>, series: &[Series], x: Scale, y: Scale) {
     }
 }
 
-fn draw_band(canvas: &mut Canvas<'_>, series: &Series, x: Scale, y: Scale) {
+/// The intervals of a line as an area.
+pub(super) fn draw_band(canvas: &mut Canvas<'_>, series: &Series, x: Scale, y: Scale) {
     let has_band = |point: &Point| {
         is_shown(point) && is_plottable(point.y.lower) && is_plottable(point.y.upper)
     };
@@ -139,7 +160,7 @@ fn draw_band(canvas: &mut Canvas<'_>, series: &Series, x: Scale, y: Scale) {
 }
 
 /// Names beside the ends of their lines, pushed apart where they would overlap.
-fn draw_end_labels(canvas: &mut Canvas<'_>, series: &[Series], frame: Frame, y: Scale) {
+pub(super) fn draw_end_labels(canvas: &mut Canvas<'_>, series: &[Series], frame: Frame, y: Scale) {
     let mut labels: Vec<(f64, &Series)> = series
         .iter()
         .filter_map(|line| {
@@ -199,7 +220,8 @@ impl LinePlot<'_> {
     }
 }
 
-fn indexed(values: impl Iterator<Item = Estimate>) -> Vec<Point> {
+/// Points at 0, 1, 2 ...
+pub(super) fn indexed(values: impl Iterator<Item = Estimate>) -> Vec<Point> {
     values.enumerate().map(|(index, y)| Point { x: index as f64, y }).collect()
 }
 

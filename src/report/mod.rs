@@ -2,23 +2,47 @@
 //!
 //! Everything shown comes from one [`ReportInput`]; this room computes nothing but layout, so the
 //! same input gives the same bytes. Each file is written beside its place and then renamed, so a
-//! reader never sees half a report.
+//! reader never sees half a report. Two pages stand beside it: [`quality_page`] on what was made of
+//! the data and [`persona_page`] on who the customers are.
 
 mod bars;
+mod calendar;
 mod canvas;
+mod drift_bars;
 mod error;
 mod format;
+mod histogram;
 mod input;
 mod intervals;
 mod legend;
 mod lines;
+mod marked_lines;
 mod outcome;
 mod page;
+mod persona_cells;
+pub mod persona_page;
+mod persona_plots;
+#[cfg(test)]
+mod persona_sample;
+#[cfg(test)]
+mod persona_tests;
+mod price_strips;
+pub mod quality_page;
+#[cfg(test)]
+mod quality_sample;
+#[cfg(test)]
+mod quality_tests;
 #[cfg(test)]
 mod sample;
+mod scatter;
+mod selection_panels;
+mod share_map;
+mod silhouettes;
 mod small_cells;
+mod supplement;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::fs;
 use std::io;

@@ -11,7 +11,8 @@ use super::input::{Estimate, ReportInput};
 use super::outcome::standard_glossary;
 
 const TEMPLATE: &str = include_str!("templates/report.html");
-const STYLE: &str = include_str!("templates/report.css");
+/// The style sheet of every page.
+pub(super) const STYLE: &str = include_str!("templates/report.css");
 const NAME: &str = "report.html";
 
 /// The page with every plot inlined.
@@ -48,11 +49,13 @@ pub(super) fn page(input: &ReportInput, plots: &[Plot]) -> Result<String, Report
     Ok(page)
 }
 
-fn hexadecimal(color: plotters::style::RGBColor) -> String {
+/// A colour as the style sheet writes it.
+pub(super) fn hexadecimal(color: plotters::style::RGBColor) -> String {
     format!("#{:02X}{:02X}{:02X}", color.0, color.1, color.2)
 }
 
-fn interval_words(level: f64) -> String {
+/// What the intervals are, in words.
+pub(super) fn interval_words(level: f64) -> String {
     if level > 0.0 && level < 1.0 {
         format!("{} intervals", percent(level))
     } else {
@@ -61,16 +64,18 @@ fn interval_words(level: f64) -> String {
 }
 
 /// A number out of the template; anything else is unknown.
-fn float(value: &Value) -> f64 {
+pub(super) fn float(value: &Value) -> f64 {
     f64::try_from(value.clone()).unwrap_or(f64::NAN)
 }
 
-fn estimate(value: &Value) -> Estimate {
+/// An estimate out of the template; parts that are missing are unknown.
+pub(super) fn estimate(value: &Value) -> Estimate {
     let part = |name| value.get_attr(name).map_or(f64::NAN, |part| float(&part));
     Estimate::new(part("value"), part("lower"), part("upper"))
 }
 
-fn add_filters(environment: &mut Environment<'_>, currency: &str) {
+/// The number filters every template may use.
+pub(super) fn add_filters(environment: &mut Environment<'_>, currency: &str) {
     let symbol = currency.to_owned();
     environment.add_filter("money", move |value: &Value| money(float(value), &symbol, Sign::Minus));
     for (name, sign) in [("money_value", Sign::Minus), ("gain_value", Sign::Always)] {

@@ -8,10 +8,10 @@ use super::sample::{nasty, realistic};
 use super::*;
 
 /// A folder of its own for each test, removed when the test ends.
-struct Folder(PathBuf);
+pub(super) struct Folder(pub(super) PathBuf);
 
 impl Folder {
-    fn new(test: &str) -> Self {
+    pub(super) fn new(test: &str) -> Self {
         let name = format!("promopt-report-{test}-{}", std::process::id());
         Self(std::env::temp_dir().join(name))
     }
@@ -36,7 +36,7 @@ fn rendered(input: &ReportInput, test: &str) -> BTreeMap<String, String> {
 }
 
 /// Follows tags and attributes; says where the text stops being well-formed XML.
-fn xml_fault(text: &str) -> Option<String> {
+pub(super) fn xml_fault(text: &str) -> Option<String> {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = text;
     while let Some(start) = rest.find('<') {

@@ -16,16 +16,15 @@ use promopt_envs::retail::{CustomerHistory, ObservationSchema};
 /// Reads, cleans and stores the history.
 pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
     let config = job.data_config()?;
-    let history = if job.config.data.is_some() {
-        let salt = salt(job);
-        data::ingest(&config, job.config_dir, &salt)?
-    } else {
-        data::ingest(&config, &job.folder.path(WORLD), SALT)?
+    let (base, salt) = match job.config.data {
+        Some(_) => (job.config_dir.to_owned(), salt(job)),
+        None => (job.folder.path(WORLD), SALT.to_owned()),
     };
-    job.observer.progress(Stage::Ingest, 1, 2, "history cleaned");
+    // The weeks that are held out of the fit must not be read by the features it uses.
+    let before_end = [job.config.fit.holdout_weeks];
     job.folder.replace("history", |dir| {
-        data::store::save(&history, dir)?;
-        write_json(&dir.join("quality.json"), &history.quality)
+        data::ingest_into(&config, &base, &salt, &before_end, dir)?;
+        Ok(())
     })
 }
 

@@ -169,7 +169,8 @@ impl Job<'_> {
             // Whole milliseconds survive being written and read again.
             record.timings.insert(stage.name().to_owned(), (seconds * 1e3).round() / 1e3);
             if stage == Stage::Ingest {
-                record.data_fingerprint = Some(self.history()?.fingerprint);
+                let dir = self.folder.path("history");
+                record.data_fingerprint = Some(crate::data::store::fingerprint(&dir)?);
             }
             write_json(&self.folder.path("run.json"), &record)?;
             self.observer.finished(stage, Outcome::Done);

@@ -1,0 +1,250 @@
+//! The first pass: reads every transaction line once and sends it to the part of its customer.
+//!
+//! Only names and counts stay in memory. A part holds the customers whose hash begins with the same
+//! byte, so parts in order are customers in order, and hashes cut them evenly.
+
+use std::path::Path;
+use std::sync::mpsc;
+
+use super::batch::{IMPOSSIBLE_DAY, MISSING_DAY, Moment, Values};
+use super::clean::lacks_key;
+use super::codec;
+use super::column::MISSING;
+use super::config::DataConfig;
+use super::error::DataError;
+use super::history::hash_customer;
+use super::intern::{Interner, NO_BASKET, basket_key, basket_key_of_whole};
+use super::line::Line;
+use super::rules::{Account, Rule};
+use super::schema::TRANSACTIONS;
+use super::spill::Spill;
+use super::table::{self, Origins, TableBatch};
+
+/// Batches that may wait between the reader and the rest.
+const BATCHES_AHEAD: usize = 4;
+
+/// What the first pass leaves behind.
+#[derive(Debug)]
+pub(super) struct Scan {
+    /// The lines by part of their customer, with codes for names.
+    pub(super) spill: Spill,
+    pub(super) customers: Interner,
+    /// Hash of each customer, by code.
+    pub(super) hashes: Vec<String>,
+    pub(super) products: Interner,
+    pub(super) stores: Interner,
+    pub(super) origins: Origins,
+    pub(super) rows: u64,
+    /// Canonical columns that are mapped, with the number of rows in which each is missing.
+    pub(super) missing: Vec<(&'static str, u64)>,
+    /// Whether shelf and offer discounts are negative in the files.
+    pub(super) negative_discounts: [bool; 2],
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads the transactions; rejected lines go into the account.
+pub(super) fn scan(
+    config: &DataConfig,
+    dir: &Path,
+    salt: &str,
+    spill_dir: &Path,
+    account: &mut Account,
+) -> Result<Scan, DataError> {
+    let mut scanner = Scanner {
+        salt,
+        spill_dir,
+        account,
+        spill: Spill::new(),
+        customers: Interner::default(),
+        hashes: Vec::new(),
+        parts: Vec::new(),
+        products: Interner::default(),
+        stores: Interner::default(),
+        missing: vec![None; TRANSACTIONS.columns.len()],
+        signs: [[0; 2]; 2],
+        impossible: 0,
+        first_impossible: 0,
+    };
+    // One thread decodes while this one takes in: decoding is the larger half for CSV, taking in
+    // for Parquet.
+    let (sender, receiver) = mpsc::sync_channel::<TableBatch>(BATCHES_AHEAD);
+    let (origins, rows) = std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            table::stream(&TRANSACTIONS, &config.transactions, dir, &mut |batch| {
+                // The other end hangs up only after an error of its own, which is reported instead.
+                sender.send(batch).map_err(|_| stopped(dir))
+            })
+        });
+        let taken = receiver.iter().try_for_each(|batch| scanner.take(&batch));
+        drop(receiver);
+        let read = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        taken.and(read)
+    })?;
+    let rows = rows as u64;
+    scanner.refuse_impossible_dates(config, &origins, rows)?;
+    Ok(scanner.finish(origins, rows))
+}
+
+fn stopped(dir: &Path) -> DataError {
+    DataError::Spill { dir: dir.to_owned(), reason: "the second pass stopped".to_owned() }
+}
+
+struct Scanner<'a> {
+    salt: &'a str,
+    spill_dir: &'a Path,
+    account: &'a mut Account,
+    spill: Spill,
+    customers: Interner,
+    hashes: Vec<String>,
+    /// Part of each customer, by code.
+    parts: Vec<u8>,
+    products: Interner,
+    stores: Interner,
+    /// By canonical column, where it is mapped.
+    missing: Vec<Option<u64>>,
+    /// Negative and positive values of the shelf and the offer discount.
+    signs: [[u64; 2]; 2],
+    impossible: u64,
+    first_impossible: usize,
+}
+
+impl Scanner<'_> {
+    fn take(&mut self, batch: &TableBatch) -> Result<(), DataError> {
+        for (index, values) in batch.columns.iter().enumerate() {
+            if let Some(values) = values {
+                *self.missing[index].get_or_insert(0) += values.missing() as u64;
+            }
+        }
+        let column = |name: &str| batch.columns[TRANSACTIONS.position(name)].as_ref();
+        let customers = codes(&mut self.customers, column("customer_id"), batch.rows);
+        let products = codes(&mut self.products, column("product_id"), batch.rows);
+        let stores = codes(&mut self.stores, column("store_id"), batch.rows);
+        while self.hashes.len() < self.customers.len() {
+            let name = self.customers.name(self.hashes.len() as u32);
+            let hash = hash_customer(self.salt, name.expect("codes are counted from 0"));
+            self.parts.push(u8::from_str_radix(&hash[..2], 16).expect("a hash is in hex"));
+            self.hashes.push(hash);
+        }
+        let baskets = column("basket_id");
+        let moments = match column("date") {
+            Some(Values::Moments(moments)) => moments.as_slice(),
+            _ => &[],
+        };
+        let numbers = |name: &str| match column(name) {
+            Some(Values::Numbers(numbers)) => numbers.as_slice(),
+            _ => &[],
+        };
+        let (quantity, sales) = (numbers("quantity"), numbers("sales_value"));
+        let discounts = [numbers("shelf_discount"), numbers("offer_discount")];
+        for (signs, values) in self.signs.iter_mut().zip(discounts) {
+            signs[0] += values.iter().filter(|value| **value < 0.0).count() as u64;
+            signs[1] += values.iter().filter(|value| **value > 0.0).count() as u64;
+        }
+        for row in 0..batch.rows {
+            let Moment { day, hour } = moments.get(row).copied().unwrap_or(Moment::MISSING);
+            let number = |values: &[f64]| values.get(row).copied().unwrap_or(f64::NAN);
+            // Adding 0 turns -0 into 0, which would otherwise be another bit pattern.
+            let discount = |values: &[f64]| match number(values) {
+                value if value.is_nan() => 0.0,
+                value => value + 0.0,
+            };
+            let line = Line {
+                customer: customers[row],
+                day,
+                hour,
+                product: products[row],
+                store: stores[row],
+                basket: basket(baskets, row),
+                quantity: number(quantity) + 0.0,
+                sales: number(sales) + 0.0,
+                shelf_discount: discount(discounts[0]),
+                offer_discount: discount(discounts[1]),
+                row: (batch.first_row + row) as u32,
+            };
+            self.place(&line)?;
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, line: &Line) -> Result<(), DataError> {
+        self.account.read(line.sales);
+        let impossible = line.day == IMPOSSIBLE_DAY;
+        let rule = if lacks_key(line, line.day == MISSING_DAY) {
+            Some(Rule::MissingKey)
+        } else {
+            impossible.then_some(Rule::ImpossibleDate)
+        };
+        if impossible {
+            if self.impossible == 0 {
+                self.first_impossible = line.row as usize;
+            }
+            self.impossible += 1;
+        }
+        if let Some(rule) = rule {
+            self.account.reject(line.row, rule, line.sales);
+            return Ok(());
+        }
+        let part = usize::from(self.parts[line.customer as usize]);
+        self.spill.append(part, self.spill_dir, |bytes| codec::encode(line, bytes))
+    }
+
+    fn refuse_impossible_dates(
+        &self,
+        config: &DataConfig,
+        origins: &Origins,
+        rows: u64,
+    ) -> Result<(), DataError> {
+        let allowed = config.clean.max_impossible_dates * rows as f64;
+        if self.impossible as f64 <= allowed {
+            return Ok(());
+        }
+        let (file, row) = origins.of(self.first_impossible);
+        let (table, file) = (TRANSACTIONS.table, file.to_owned());
+        Err(DataError::ImpossibleDates { table, file, row, found: self.impossible, rows })
+    }
+
+    fn finish(self, origins: Origins, rows: u64) -> Scan {
+        let mut notes = Vec::new();
+        let mut negative_discounts = [false; 2];
+        for (index, name) in ["shelf_discount", "offer_discount"].into_iter().enumerate() {
+            let [negative, positive] = self.signs[index];
+            negative_discounts[index] = negative > positive;
+            if negative > positive {
+                let all = negative + positive;
+                notes.push(format!(
+                    "`{name}` is negative in {negative} of {all} non-zero rows; its sign was flipped"
+                ));
+            }
+        }
+        let missing = TRANSACTIONS.columns.iter().zip(&self.missing);
+        Scan {
+            spill: self.spill,
+            customers: self.customers,
+            hashes: self.hashes,
+            products: self.products,
+            stores: self.stores,
+            origins,
+            rows,
+            missing: missing.filter_map(|(c, n)| Some((c.name, (*n)?))).collect(),
+            negative_discounts,
+            notes,
+        }
+    }
+}
+
+fn codes(names: &mut Interner, column: Option<&Values>, rows: usize) -> Vec<u32> {
+    let mut codes = Vec::with_capacity(rows);
+    match column {
+        Some(column) => names.codes_of(column, |code| codes.push(code)),
+        None => codes.resize(rows, MISSING),
+    }
+    codes
+}
+
+fn basket(column: Option<&Values>, row: usize) -> u64 {
+    match column {
+        Some(Values::Text(texts)) => basket_key(texts.get(row)),
+        Some(Values::Whole(wholes)) => basket_key_of_whole(wholes[row]),
+        _ => NO_BASKET,
+    }
+}
