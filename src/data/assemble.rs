@@ -83,7 +83,12 @@ impl Assembler<'_> {
             out.ranks.push(rank);
             self.features(rank, &lines, &mut purchases, &mut computer, &mut out.features);
             aggregate::cells(
-                &mut lines, own, self.weeks, self.grouping, self.products, &mut out.cells,
+                &mut lines,
+                own,
+                self.weeks,
+                self.grouping,
+                self.products,
+                &mut out.cells,
             );
         }
         drop(tally);

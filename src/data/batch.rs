@@ -100,11 +100,6 @@ impl TextColumn {
             text
         })
     }
-
-    /// Number of rows.
-    pub(in crate::data) fn len(&self) -> usize {
-        self.ends.len()
-    }
 }
 
 impl Values {
@@ -126,16 +121,6 @@ impl Values {
             Values::Moments(values) => {
                 values.iter().filter(|value| value.day == MISSING_DAY).count()
             }
-        }
-    }
-
-    /// Number of rows.
-    pub(in crate::data) fn len(&self) -> usize {
-        match self {
-            Values::Text(texts) => texts.len(),
-            Values::Whole(values) => values.len(),
-            Values::Numbers(values) => values.len(),
-            Values::Moments(values) => values.len(),
         }
     }
 }

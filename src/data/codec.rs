@@ -180,9 +180,17 @@ mod tests {
     #[test]
     fn an_ordinary_line_takes_fewer_than_thirty_bytes() {
         let line = Line {
-            customer: 400_000, day: 17_200, hour: 18, product: 40_000, store: 367,
-            basket: 31_198_570_044, row: 90_000_000,
-            quantity: 1.0, sales: 2.99, shelf_discount: 0.5, offer_discount: 0.0,
+            customer: 400_000,
+            day: 17_200,
+            hour: 18,
+            product: 40_000,
+            store: 367,
+            basket: 31_198_570_044,
+            row: 90_000_000,
+            quantity: 1.0,
+            sales: 2.99,
+            shelf_discount: 0.5,
+            offer_discount: 0.0,
         };
         let mut bytes = Vec::new();
         encode(&line, &mut bytes);

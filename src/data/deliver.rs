@@ -80,8 +80,11 @@ pub fn ingest_into(
 /// As [`ingest`], except that it is no error when every line is rejected.
 pub fn rejected_rows(config: &DataConfig, base_dir: &Path) -> Result<Vec<RejectedRow>, DataError> {
     let spill_dir = std::env::temp_dir();
-    let request =
-        Request { features: false, list_rejected: true, ..request(config, base_dir, "", &spill_dir) };
+    let request = Request {
+        features: false,
+        list_rejected: true,
+        ..request(config, base_dir, "", &spill_dir)
+    };
     let rest = run(&request, &mut MemorySink::default())?;
     let row = |(file, row, rejection): (PathBuf, usize, super::rules::Rejection)| RejectedRow {
         file,

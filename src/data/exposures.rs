@@ -169,9 +169,8 @@ impl Logged {
             }
         }
         sort_and_deduplicate(&mut kept, counts);
-        let unknown = |one: &&Exposure| {
-            self.undescribed.contains(&offers[usize::from(one.offer)].offer_id)
-        };
+        let unknown =
+            |one: &&Exposure| self.undescribed.contains(&offers[usize::from(one.offer)].offer_id);
         counts.unknown_offer = kept.iter().filter(unknown).count() as u64;
         kept
     }

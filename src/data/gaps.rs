@@ -34,7 +34,7 @@ impl DaySpan {
 }
 
 /// Which weekdays usually trade between `first` and `last`, Monday first.
-pub fn trading_weekdays(
+pub(super) fn trading_weekdays(
     days: &BTreeSet<NaiveDate>,
     first: NaiveDate,
     last: NaiveDate,
@@ -55,7 +55,7 @@ pub fn trading_weekdays(
 /// is usually closed neither counts nor ends a run.
 ///
 /// *Fails* to see gaps that cover more than half of the dates of a weekday.
-pub fn gaps(days: &BTreeSet<NaiveDate>, first: NaiveDate, last: NaiveDate) -> Vec<DaySpan> {
+pub(super) fn gaps(days: &BTreeSet<NaiveDate>, first: NaiveDate, last: NaiveDate) -> Vec<DaySpan> {
     let trading = trading_weekdays(days, first, last);
     let mut found: Vec<DaySpan> = Vec::new();
     let mut open_run = false;
@@ -74,7 +74,7 @@ pub fn gaps(days: &BTreeSet<NaiveDate>, first: NaiveDate, last: NaiveDate) -> Ve
 }
 
 /// Usual trading dates between `first` and `last`, open or missed.
-pub fn expected_days(days: &BTreeSet<NaiveDate>, first: NaiveDate, last: NaiveDate) -> u32 {
+pub(super) fn expected_days(days: &BTreeSet<NaiveDate>, first: NaiveDate, last: NaiveDate) -> u32 {
     let trading = trading_weekdays(days, first, last);
     let expected = first
         .iter_days()

@@ -11,9 +11,9 @@ use rayon::prelude::*;
 
 use super::aggregate::{self, CategoryTotals, Grouping, Weeks};
 use super::assemble::{Assembler, Part};
+use super::assess::Completeness;
 use super::clean::{self, Limits};
 use super::codec::{self, Decoder};
-use super::assess::Completeness;
 use super::column::{date_of, day_of};
 use super::config::{DataConfig, TableConfig};
 use super::error::DataError;
@@ -168,8 +168,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     }
     let catalogue = table::read(&schema::PRODUCTS, &config.products, &dir)?;
     let mut account = Account::new(request.list_rejected);
-    let mut scan =
-        scan::scan(config, &dir, request.salt, request.spill_dir, &mut account)?;
+    let mut scan = scan::scan(config, &dir, request.salt, request.spill_dir, &mut account)?;
     let ranked = Ranked::of(&scan);
     let products = products::describe(&catalogue, &ranked.products, config)?;
     drop(catalogue);
@@ -189,8 +188,15 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     sink.begin(&frame)?;
     let work = Work { request, scan: &scan, ranked: &ranked, products: &products, frame: &frame };
     let by_product = Spill::new();
-    let assembled =
-        work.assemble(&cleaned, &grouping, span, (&logged, &offers), &by_product, &mut account, sink)?;
+    let assembled = work.assemble(
+        &cleaned,
+        &grouping,
+        span,
+        (&logged, &offers),
+        &by_product,
+        &mut account,
+        sink,
+    )?;
     let joined = match config.enabled_promotions() {
         Some(table) => Some(work.promotions(table, &dir)?),
         None => None,
@@ -248,8 +254,9 @@ fn clean_parts(
     let days = (first.map_or(i32::MIN, day_of), last.map_or(i32::MAX, day_of));
     let limits = Limits { config: &config.clean, days, products };
     let n_products = ranked.products.len();
-    let counts: Vec<Mutex<PriceCounts>> =
-        (0..=rayon::current_num_threads()).map(|_| Mutex::new(PriceCounts::new(n_products))).collect();
+    let counts: Vec<Mutex<PriceCounts>> = (0..=rayon::current_num_threads())
+        .map(|_| Mutex::new(PriceCounts::new(n_products)))
+        .collect();
     let spill = Spill::new();
     let part = |part: usize| -> Result<Account, DataError> {
         let bytes = scan.spill.take(part, request.spill_dir)?;

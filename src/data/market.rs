@@ -70,8 +70,10 @@ impl Market<'_> {
         let mut by_category: Vec<Vec<Weight>> = Vec::new();
         by_category.resize_with(n_categories, Vec::new);
         for start in (0..N_PARTS).step_by(PARTS_AT_ONCE) {
-            let parts: Vec<Result<PartMarket, DataError>> =
-                (start..start + PARTS_AT_ONCE).into_par_iter().map(|part| self.part(part)).collect();
+            let parts: Vec<Result<PartMarket, DataError>> = (start..start + PARTS_AT_ONCE)
+                .into_par_iter()
+                .map(|part| self.part(part))
+                .collect();
             for part in parts {
                 let part = part?;
                 sink(&part.ledger)?;
@@ -93,8 +95,7 @@ impl Market<'_> {
             let count = count.count();
             for weight in &weights[..count] {
                 for (week, off) in &weight.off {
-                    depth[*week as usize * n_categories + category] +=
-                        weight.gross / covered * off;
+                    depth[*week as usize * n_categories + category] += weight.gross / covered * off;
                 }
             }
         }

@@ -201,8 +201,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: PriceLimits =
-        PriceLimits { max_ratio: 20.0, outlier_z: 8.0, outlier_ratio: 3.0 };
+    const LIMITS: PriceLimits = PriceLimits { max_ratio: 20.0, outlier_z: 8.0, outlier_ratio: 3.0 };
 
     fn bins(prices: &[(f64, u32)]) -> Vec<Bin> {
         let mut counts = PriceCounts::new(1);

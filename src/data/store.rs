@@ -44,7 +44,10 @@ pub fn save(history: &History, dir: &Path) -> Result<(), DataError> {
     let folder = Folder { dir };
     let customers = history.customers.iter().map(String::as_str);
     let ids = history.original_ids.as_deref();
-    folder.write("customers", customer_columns(customers, ids.map(|ids| ids.iter().map(String::as_str))))?;
+    folder.write(
+        "customers",
+        customer_columns(customers, ids.map(|ids| ids.iter().map(String::as_str))),
+    )?;
     folder.write("cells", cell_columns(&history.cells))?;
     save_rest(history, dir)
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::aggregate::Weeks;
-use super::assess::{Compared, Comparison, DayTally, ExactSum, Observed, Period, ProductSales, Scale};
+use super::assess::{
+    Compared, Comparison, DayTally, ExactSum, Observed, Period, ProductSales, Scale,
+};
 use super::column::{MISSING, date_of};
 use super::line::Line;
 use super::products::{Cost, Products};

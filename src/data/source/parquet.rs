@@ -7,9 +7,7 @@ use std::sync::mpsc;
 
 use polars::prelude::*;
 
-use super::super::batch::{
-    Batch, MISSING_WHOLE, Moment, Pick, TextColumn, UNKNOWN_HOUR, Values,
-};
+use super::super::batch::{Batch, MISSING_WHOLE, Moment, Pick, TextColumn, UNKNOWN_HOUR, Values};
 use super::super::column::check_day;
 use super::super::error::DataError;
 use super::super::schema::Kind;
@@ -123,11 +121,15 @@ impl Reader<'_> {
             Kind::Number if dtype.is_primitive_numeric() => self.numbers(series),
             Kind::Day if dtype.is_temporal() && *dtype != DataType::Time => self.moments(series),
             Kind::Identifier if dtype.is_primitive_numeric() => self.wholes(series),
-            kind => Err(self.wrong_type(0, format!("a column of type {dtype}"), match kind {
-                Kind::Identifier => "a column of strings or integers",
-                Kind::Number => "a column of numbers",
-                Kind::Day => "a column of dates, timestamps or ISO strings",
-            })),
+            kind => Err(self.wrong_type(
+                0,
+                format!("a column of type {dtype}"),
+                match kind {
+                    Kind::Identifier => "a column of strings or integers",
+                    Kind::Number => "a column of numbers",
+                    Kind::Day => "a column of dates, timestamps or ISO strings",
+                },
+            )),
         }
     }
 
@@ -148,15 +150,13 @@ impl Reader<'_> {
                 Ok(Values::Text(column))
             }
             Kind::Number => {
-                let number = |(row, text)| {
-                    parse::number(text, dialect).ok_or_else(|| refuse(row, text))
-                };
+                let number =
+                    |(row, text)| parse::number(text, dialect).ok_or_else(|| refuse(row, text));
                 cells.enumerate().map(number).collect::<Result<_, _>>().map(Values::Numbers)
             }
             Kind::Day => {
-                let moment = |(row, text)| {
-                    parse::moment(text, dialect).ok_or_else(|| refuse(row, text))
-                };
+                let moment =
+                    |(row, text)| parse::moment(text, dialect).ok_or_else(|| refuse(row, text));
                 cells.enumerate().map(moment).collect::<Result<_, _>>().map(Values::Moments)
             }
         }

@@ -141,9 +141,7 @@ impl TableWriter {
     /// Ends the file; a table of which nothing was written has no file.
     pub(super) fn finish(mut self) -> Result<(), DataError> {
         match self.writer.take() {
-            Some(writer) => {
-                writer.finish().map(|_| ()).map_err(|reason| self.failed(&reason))
-            }
+            Some(writer) => writer.finish().map(|_| ()).map_err(|reason| self.failed(&reason)),
             None => Ok(()),
         }
     }

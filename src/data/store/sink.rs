@@ -147,10 +147,9 @@ impl Sink for FolderSink<'_> {
             }
         }
         let first = self.cells.len();
-        self.cells.extend(part.cells.iter().map(|cell| Cell {
-            customer: cell.customer + before,
-            ..*cell
-        }));
+        self.cells.extend(
+            part.cells.iter().map(|cell| Cell { customer: cell.customer + before, ..*cell }),
+        );
         self.fingerprint.cells(&self.cells[first..]);
         for (own, more) in self.features.iter_mut().zip(part.features) {
             own.extend(more);

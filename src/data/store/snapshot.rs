@@ -40,13 +40,10 @@ pub(super) fn columns(hashes: &[String], names: &[String], values: &[f64]) -> Ve
 /// # Errors
 /// [`DataError::Store`] when the folder cannot be read.
 pub fn snapshot_weeks(dir: &Path) -> Result<Vec<u32>, DataError> {
-    let entries = std::fs::read_dir(dir).map_err(|reason| DataError::Store {
-        path: dir.to_owned(),
-        reason: reason.to_string(),
-    })?;
-    let week = |name: &str| {
-        name.strip_prefix(PREFIX)?.strip_suffix(".parquet")?.parse::<u32>().ok()
-    };
+    let entries = std::fs::read_dir(dir)
+        .map_err(|reason| DataError::Store { path: dir.to_owned(), reason: reason.to_string() })?;
+    let week =
+        |name: &str| name.strip_prefix(PREFIX)?.strip_suffix(".parquet")?.parse::<u32>().ok();
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let mut weeks: Vec<u32> = names.filter_map(|name| week(&name)).collect();
     weeks.sort_unstable();
