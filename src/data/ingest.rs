@@ -45,12 +45,21 @@ pub(super) struct Request<'a> {
     pub(super) salt: &'a str,
     /// Folder of a temporary file, needed when the lines outgrow the memory budget.
     pub(super) spill_dir: &'a Path,
-    /// Weeks before the end of the history that features are also wanted for.
-    pub(super) weeks_before_end: &'a [u32],
-    /// Whether features are wanted at all.
-    pub(super) features: bool,
+    /// When customer features are wanted.
+    pub(super) snapshots: Snapshots<'a>,
     /// Whether rejected lines are listed and not only counted.
     pub(super) list_rejected: bool,
+}
+
+/// Dates for which customer features are computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Snapshots<'a> {
+    /// None.
+    None,
+    /// Back from the end of the history in the configured steps, and these weeks before its end.
+    Regular { weeks_before_end: &'a [u32] },
+    /// The week that begins on this day.
+    AsOf(i32),
 }
 
 /// Who takes what an ingest delivers, in order.
@@ -335,12 +344,17 @@ fn refuse_empty(
 
 /// Weeks that features are computed for: back from the end in equal steps, and those asked for.
 fn snapshots(request: &Request<'_>, weeks: Weeks) -> Vec<u32> {
-    if !request.features {
-        return Vec::new();
-    }
+    let weeks_before_end = match request.snapshots {
+        Snapshots::None => return Vec::new(),
+        Snapshots::AsOf(day) => {
+            let week = (day - weeks.first_day).div_euclid(7);
+            return vec![u32::try_from(week).unwrap_or(0)];
+        }
+        Snapshots::Regular { weeks_before_end } => weeks_before_end,
+    };
     let steps = (0..).map(|step| step * request.config.snapshot_weeks);
     let regular = steps.map_while(|back| weeks.count.checked_sub(back)).filter(|week| *week > 0);
-    let asked = request.weeks_before_end.iter().filter_map(|back| weeks.count.checked_sub(*back));
+    let asked = weeks_before_end.iter().filter_map(|back| weeks.count.checked_sub(*back));
     let mut snapshots: Vec<u32> = regular.chain(asked.filter(|week| *week > 0)).collect();
     snapshots.sort_unstable();
     snapshots.dedup();

@@ -5,6 +5,7 @@ use super::glm::Design;
 use super::replay::{LoggedAction, Replay, WeekView};
 use super::world::week_phase;
 use crate::data::History;
+use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
 use promopt_envs::retail::demand::{
     INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
@@ -30,15 +31,23 @@ const WEIGHT_RANGE: (f64, f64) = (0.2, 5.0);
 /// What turns a replayed week into an observation.
 pub(crate) struct Encoder<'a> {
     pub(crate) schema: &'a ObservationSchema,
-    pub(crate) persona_of: &'a (dyn Fn(&CustomerHistory) -> usize + Sync),
+    pub(crate) timeline: &'a PersonaTimeline,
     /// First day of week 0.
     pub(crate) first_week: NaiveDate,
 }
 
 impl Encoder<'_> {
-    pub(crate) fn encode(&self, history: &CustomerHistory, week: u32, out: &mut [f32]) {
+    /// The observation of a customer before a week, with the persona as of `persona_week`.
+    pub(crate) fn encode(
+        &self,
+        customer: u32,
+        persona_week: u32,
+        history: &CustomerHistory,
+        week: u32,
+        out: &mut [f32],
+    ) {
         let at = ObservationContext {
-            persona: (self.persona_of)(history),
+            persona: self.timeline.at(customer as usize, persona_week),
             year_phase: week_phase(self.first_week, week),
             budget_price: 0.0,
         };
@@ -87,7 +96,13 @@ impl Rows {
                 {
                     return;
                 }
-                encoder.encode(week.history, week.week, &mut observation);
+                encoder.encode(
+                    week.customer,
+                    week.week,
+                    week.history,
+                    week.week,
+                    &mut observation,
+                );
                 let row = week.week as usize * schema.n_categories();
                 let shelf = &history.shelf_depth[row..row + schema.n_categories()];
                 let weight = stabilised_weight(week.logged, &usual);

@@ -6,6 +6,7 @@ pub mod folder;
 mod judge;
 mod learn;
 pub mod load;
+mod people;
 mod prepare;
 mod render;
 pub mod score;
@@ -13,6 +14,7 @@ pub mod stage;
 pub mod summary;
 pub mod synthetic;
 mod truth;
+mod value;
 
 pub use error::RunError;
 pub use folder::RunFolder;

@@ -12,6 +12,7 @@ use promopt_envs::retail::OfferCatalogue;
 
 mod evidence;
 mod people;
+pub(super) mod persona_page;
 
 /// Weeks of a year, for the yearly figure.
 const WEEKS_PER_YEAR: f64 = 52.0;

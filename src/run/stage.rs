@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::folder::{RunFolder, key_of, write_json};
-use super::{export, judge, learn, prepare, render, synthetic, truth};
+use super::{export, judge, learn, people, prepare, render, synthetic, truth};
 use crate::config::Config;
 use crate::data::DataConfig;
 use serde::{Deserialize, Serialize};
@@ -182,7 +182,7 @@ impl Job<'_> {
         match stage {
             Stage::World => synthetic::write_world(self),
             Stage::Ingest => prepare::ingest(self),
-            Stage::Personas => prepare::personas(self),
+            Stage::Personas => people::personas(self),
             Stage::Fit => prepare::fit(self),
             Stage::Train => learn::train_agents(self),
             Stage::Evaluate => judge::evaluate(self),

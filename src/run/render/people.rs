@@ -76,9 +76,9 @@ pub(super) fn personas(model: &PersonaModel) -> input::Personas {
     input::Personas {
         cards: model.cards.iter().map(card).collect(),
         heat_map: input::HeatMap {
-            features: model.feature_names.clone(),
+            features: model.feature_names().map(str::to_owned).collect(),
             personas: model.names().map(str::to_owned).collect(),
-            z_scores: (0..model.feature_names.len()).map(z).collect(),
+            z_scores: (0..model.z_scores.n_columns()).map(z).collect(),
         },
     }
 }
