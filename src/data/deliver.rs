@@ -112,10 +112,7 @@ pub fn ingest_into(
 /// As [`ingest`], except that it is no error when every line is rejected.
 pub fn rejected_rows(config: &DataConfig, base_dir: &Path) -> Result<Vec<RejectedRow>, DataError> {
     let spill_dir = std::env::temp_dir();
-    let request = Request {
-        list_rejected: true,
-        ..request(config, base_dir, "", &spill_dir)
-    };
+    let request = Request { list_rejected: true, ..request(config, base_dir, "", &spill_dir) };
     let rest = run(&request, &mut MemorySink::default())?;
     let row = |(file, row, rejection): (PathBuf, usize, super::rules::Rejection)| RejectedRow {
         file,
@@ -146,14 +143,7 @@ fn request<'a>(
     salt: &'a str,
     spill_dir: &'a Path,
 ) -> Request<'a> {
-    Request {
-        config,
-        base_dir,
-        salt,
-        spill_dir,
-        snapshots: Snapshots::None,
-        list_rejected: false,
-    }
+    Request { config, base_dir, salt, spill_dir, snapshots: Snapshots::None, list_rejected: false }
 }
 
 /// A history without customers and cells, and what was observed.

@@ -45,9 +45,7 @@ mod table;
 mod tally;
 
 pub use config::{DataConfig, WeekStart};
-pub use deliver::{
-    RejectedRow, check_files, ingest, ingest_as_of, ingest_into, rejected_rows,
-};
+pub use deliver::{RejectedRow, check_files, ingest, ingest_as_of, ingest_into, rejected_rows};
 pub use digest::digest_of_files;
 pub use error::DataError;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};

@@ -96,13 +96,7 @@ impl Rows {
                 {
                     return;
                 }
-                encoder.encode(
-                    week.customer,
-                    week.week,
-                    week.history,
-                    week.week,
-                    &mut observation,
-                );
+                encoder.encode(week.customer, week.week, week.history, week.week, &mut observation);
                 let row = week.week as usize * schema.n_categories();
                 let shelf = &history.shelf_depth[row..row + schema.n_categories()];
                 let weight = stabilised_weight(week.logged, &usual);

@@ -251,11 +251,7 @@ impl Profile<'_> {
             said.push(format!("{own:.2} a basket (all {all:.2})"));
         }
         if let (Some(own), Some(all)) = (own("discount_share"), all("discount_share")) {
-            said.push(format!(
-                "{:.0}% of value taken off (all {:.0}%)",
-                100.0 * own,
-                100.0 * all
-            ));
+            said.push(format!("{:.0}% of value taken off (all {:.0}%)", 100.0 * own, 100.0 * all));
         }
         if let (Some(own), Some(all)) = (own("recency"), all("recency")) {
             said.push(format!("last seen {own:.0} days ago (all {all:.0})"));

@@ -261,9 +261,8 @@ fn tree(
     let shown = &tree.merges[first_shown - n..];
     let merges = shown.iter().map(|m| (number(m.left), number(m.right), m.height)).collect();
     // Cutting into k groups undoes the last k - 1 merges.
-    let height = |back: usize| {
-        tree.merges.len().checked_sub(back).map_or(0.0, |at| tree.merges[at].height)
-    };
+    let height =
+        |back: usize| tree.merges.len().checked_sub(back).map_or(0.0, |at| tree.merges[at].height);
     let cut_height = match n_personas {
         0 | 1 => tree.merges.last().map_or(0.0, |merge| merge.height * 1.05),
         k => 0.5 * (height(k - 1) + height(k)),

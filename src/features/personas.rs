@@ -214,8 +214,7 @@ impl PersonaModel {
         let mut labels: Vec<usize> = points.rows().map(|row| nearest(&centres, row)).collect();
         let n_personas = centres.n_rows();
         let kind = CovarianceKind::Diagonal;
-        let mixture =
-            gmm::fit_from_labels(&points, &labels, &GmmConfig::new(n_personas, kind))?;
+        let mixture = gmm::fit_from_labels(&points, &labels, &GmmConfig::new(n_personas, kind))?;
         if config.method == Method::GaussianMixture {
             for (label, row) in labels.iter_mut().zip(points.rows()) {
                 *label = mixture.assign(row)?;

@@ -40,9 +40,7 @@ pub(super) fn centres(
         };
         let of_sample: Vec<usize> = sample.iter().map(|&row| labels[row]).collect();
         let size = |cluster| labels.iter().filter(|&&label| label == cluster).count();
-        let distance = |(row, &label): (&[f64], &usize)| {
-            squared_distance(row, centres.row(label))
-        };
+        let distance = |(row, &label): (&[f64], &usize)| squared_distance(row, centres.row(label));
         scores.push(KScore {
             n_clusters,
             silhouette: mean_silhouette(&sampled, &of_sample),
@@ -84,11 +82,7 @@ fn choose(
             Ok(best.map_or(first, |score| score.n_clusters))
         }
         ChooseBy::Gap => {
-            let gap = gap_statistic(
-                points,
-                &GapConfig::new(last),
-                seeds.child("gap"),
-            )?;
+            let gap = gap_statistic(points, &GapConfig::new(last), seeds.child("gap"))?;
             Ok(gap.n_clusters.clamp(first, last))
         }
         ChooseBy::Bic => {

@@ -104,9 +104,10 @@ fn purchases(history: &History, customer: u32) -> Vec<Purchase> {
 
 /// Margin over sales value, of the whole history.
 fn margin_rate(history: &History) -> f64 {
-    let (sales, cost) = history.cells.iter().fold((0.0, 0.0), |(sales, cost), cell| {
-        (sales + cell.sales_value(), cost + cell.cost)
-    });
+    let (sales, cost) = history
+        .cells
+        .iter()
+        .fold((0.0, 0.0), |(sales, cost), cell| (sales + cell.sales_value(), cost + cell.cost));
     if sales > 0.0 { (1.0 - cost / sales).clamp(0.0, 1.0) } else { 0.0 }
 }
 

@@ -202,8 +202,12 @@ fn selection(people: &People<'_>) -> page::Selection {
     };
     page::Selection {
         chosen: model.n_personas(),
-        reason: format!("{} personas: {by} among {} to {}{noise}", model.n_personas(),
-            config.k_min, config.k_max),
+        reason: format!(
+            "{} personas: {by} among {} to {}{noise}",
+            model.n_personas(),
+            config.k_min,
+            config.k_max
+        ),
         rows: people.evidence.by_k.iter().map(row).collect(),
     }
 }
@@ -298,7 +302,10 @@ fn calibration(people: &People<'_>, value: &Value) -> Option<page::Calibration> 
     let weeks = people.history.n_weeks;
     let split = weeks - (found.held_out_weeks.round() as u32).min(weeks);
     Some(page::Calibration {
-        window: format!("fitted on {split} weeks, checked on the {:.0} after", found.held_out_weeks),
+        window: format!(
+            "fitted on {split} weeks, checked on the {:.0} after",
+            found.held_out_weeks
+        ),
         by_past_purchases: found.rows.iter().map(row).collect(),
         tracking: found.tracking.iter().map(week).collect(),
         split: split as usize,
