@@ -3,6 +3,7 @@
 
 mod exit;
 mod flags;
+mod ingested;
 mod progress;
 mod stages;
 mod table;

@@ -65,7 +65,11 @@ fn in_memory(request: &Request<'_>) -> Result<(History, Matrix), DataError> {
     let mut sink = MemorySink::default();
     let rest = run(request, &mut sink)?;
     let n_features = feature_specs(&rest.frame.categories).len();
-    let mut history = history_of(rest, config).0;
+    let (mut history, observed) = history_of(rest, config);
+    if config.clean.exclude_anomalous_weeks {
+        let assessment = assess(&observed, &history.quality);
+        history.anomalous_weeks = anomalous_weeks(config, &assessment, &history);
+    }
     history.customers = sink.customers;
     history.original_ids = config.keep_ids.then_some(sink.ids);
     history.cells = sink.cells;
@@ -99,8 +103,9 @@ pub fn ingest_into(
     let rest = run(&request, &mut sink)?;
     let (fingerprint, ledger) = sink.finish()?;
     let (mut history, observed) = history_of(rest, config);
-    history.fingerprint = fingerprint.finish(&history);
     let assessment = assess(&observed, &history.quality);
+    history.anomalous_weeks = anomalous_weeks(config, &assessment, &history);
+    history.fingerprint = fingerprint.finish(&history);
     store::save_rest(&history, dir)?;
     store::save_assessment(&assessment, &ledger, dir)?;
     Ok(assessment)
@@ -146,6 +151,14 @@ fn request<'a>(
     Request { config, base_dir, salt, spill_dir, snapshots: Snapshots::None, list_rejected: false }
 }
 
+/// The weeks to be left out of the fit, when asked for.
+fn anomalous_weeks(config: &DataConfig, assessment: &Assessment, history: &History) -> Vec<u32> {
+    let starts: Vec<_> = assessment.outlier_weeks().collect();
+    let is_outlier = |week: &u32| starts.contains(&history.week_start(*week));
+    let asked = config.clean.exclude_anomalous_weeks;
+    (0..history.n_weeks).filter(|week| asked && is_outlier(week)).collect()
+}
+
 /// A history without customers and cells, and what was observed.
 fn history_of(rest: Rest, config: &DataConfig) -> (History, super::assess::Observed) {
     let Frame { weeks, categories, .. } = rest.frame;
@@ -159,6 +172,7 @@ fn history_of(rest: Rest, config: &DataConfig) -> (History, super::assess::Obser
         shelf_depth: rest.shelf_depth,
         offers: rest.offers,
         exposures: rest.exposures,
+        anomalous_weeks: Vec::new(),
         quality: rest.quality,
         fingerprint: String::new(),
     };

@@ -232,12 +232,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
         let completeness = Completeness { rows: scan.rows, missing: *missing, key };
         observed.completeness.insert(format!("transactions.{column}"), completeness);
     }
-    for one in &exposures {
-        let week = date_of(weeks.first_day + 7 * one.week as i32);
-        let offer = &offers[usize::from(one.offer)].offer_id;
-        observed.exposures.add(offer, week, one.propensity);
-    }
-    observed.exposures.customers = distinct_customers(&exposures);
+    observed.exposures = exposures::exposed(&exposures, &offers, weeks);
     let listed = account.listed.unwrap_or_default();
     let rejected = work.locate(listed);
     let category_totals = assembled.category_totals;
@@ -473,11 +468,6 @@ impl Work<'_> {
         };
         listed.into_iter().map(place).collect()
     }
-}
-
-/// Number of customers in exposures sorted by customer.
-fn distinct_customers(exposures: &[Exposure]) -> u64 {
-    exposures.chunk_by(|left, right| left.customer == right.customer).count() as u64
 }
 
 fn report(account: &Account, scan: &Scan, tally: &Tally, config: &DataConfig) -> QualityReport {

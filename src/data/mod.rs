@@ -10,6 +10,7 @@ pub mod anomaly;
 mod assemble;
 pub mod assess;
 mod batch;
+pub mod cents;
 mod clean;
 mod codec;
 mod column;

@@ -75,37 +75,56 @@ impl Rows {
         }
     }
 
-    /// Rows of the weeks in a range. Weeks of customers silent for so long that their recency has
-    /// saturated say nothing about response and are left out.
+    /// Rows of the weeks in a range; the weeks in `left_out` are replayed but give none. Weeks of
+    /// customers silent for so long that their recency has saturated say nothing about response
+    /// and give none either.
     pub(super) fn collect(
         history: &History,
         replay: &Replay<'_>,
         catalogue: &OfferCatalogue,
         encoder: &Encoder<'_>,
         weeks: Range<u32>,
+        left_out: &[u32],
     ) -> Self {
         let schema = encoder.schema;
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
         let usual = action_shares(history, replay, catalogue.n_actions());
         let mut observation = vec![0.0; schema.n_features()];
         for customer in 0..history.customers.len() as u32 {
-            let first = rows.visit.n();
+            let mut silent_from = rows.visit.n();
             replay.walk(customer, weeks.end, |week| {
                 let known = week.history.tenure_weeks() > 0;
                 if week.week < weeks.start || !known || week.history.recency_weeks() >= RECENCY_MAX
                 {
                     return;
                 }
-                encoder.encode(week.customer, week.week, week.history, week.week, &mut observation);
-                let row = week.week as usize * schema.n_categories();
-                let shelf = &history.shelf_depth[row..row + schema.n_categories()];
-                let weight = stabilised_weight(week.logged, &usual);
-                rows.push(&schema.read(&observation), shelf, catalogue, week, weight);
+                if !left_out.contains(&week.week) {
+                    rows.observe(history, &usual, catalogue, encoder, week, &mut observation);
+                }
+                if week.record.visited() {
+                    silent_from = rows.visit.n();
+                }
             });
-            let last = (first..rows.visit.n()).rev().find(|&i| rows.visit.y[i] > 0.0);
-            rows.tails.push(last.map_or(first, |i| i + 1)..rows.visit.n());
+            rows.tails.push(silent_from..rows.visit.n());
         }
         rows
+    }
+
+    fn observe(
+        &mut self,
+        history: &History,
+        usual: &[f64],
+        catalogue: &OfferCatalogue,
+        encoder: &Encoder<'_>,
+        week: &WeekView<'_>,
+        observation: &mut [f32],
+    ) {
+        let schema = encoder.schema;
+        encoder.encode(week.customer, week.week, week.history, week.week, observation);
+        let row = week.week as usize * schema.n_categories();
+        let shelf = &history.shelf_depth[row..row + schema.n_categories()];
+        let weight = stabilised_weight(week.logged, usual);
+        self.push(&schema.read(observation), shelf, catalogue, week, weight);
     }
 
     fn push(

@@ -2,6 +2,7 @@
 
 use super::error::RunError;
 use super::folder::write_json;
+use super::render::quality;
 use super::stage::{Job, Stage};
 use super::synthetic::{SALT, WORLD};
 use crate::data;
@@ -22,7 +23,7 @@ pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
     let before_end = [job.config.fit.holdout_weeks];
     job.folder.replace("history", |dir| {
         data::ingest_into(&config, &base, &salt, &before_end, dir)?;
-        Ok(())
+        quality::write(dir, &config, &job.config.currency)
     })
 }
 

@@ -215,14 +215,15 @@ impl Job<'_> {
         let json = |value: serde_json::Result<String>| {
             value.map_err(|e| RunError::Config(format!("the config cannot be written: {e}")))
         };
+        let shown = (c.fit.holdout_weeks, &c.currency);
         let section = match stage {
             Stage::World => json(serde_json::to_string(&(&c.world, c.seed)))?,
             Stage::Ingest => match &c.data {
                 Some(data) => {
-                    let text = json(serde_json::to_string(&(data, c.seed)))?;
+                    let text = json(serde_json::to_string(&(data, c.seed, shown)))?;
                     key_of(&[&text, &crate::data::digest_of_files(data, self.config_dir)?])
                 }
-                None => json(serde_json::to_string(&self.data_config()?))?,
+                None => json(serde_json::to_string(&(self.data_config()?, shown)))?,
             },
             Stage::Personas => {
                 json(serde_json::to_string(&(&c.personas, &c.offers, c.fit.holdout_weeks, c.seed)))?
