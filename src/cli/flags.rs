@@ -120,6 +120,13 @@ pub(super) struct Init {
     /// Where to write
     #[arg(default_value = "promopt.toml")]
     pub(super) file: PathBuf,
+    /// Look at this file, or at the data files of this folder, and propose how to read them:
+    /// CSV (also .gz and .zst) or Parquet; may be given several times. Only the first rows are read
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) from: Vec<PathBuf>,
+    /// Overwrite the config if it exists
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 /// Flags of `worlds`.

@@ -4,6 +4,7 @@
 mod exit;
 mod flags;
 mod progress;
+mod proposal;
 mod stages;
 mod table;
 mod tools;

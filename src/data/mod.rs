@@ -36,6 +36,7 @@ mod promotions;
 pub mod propose;
 pub mod quality;
 mod rules;
+pub mod sample;
 mod scan;
 mod schema;
 mod source;
