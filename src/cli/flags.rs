@@ -70,6 +70,8 @@ pub(super) enum Command {
     Init(Init),
     /// Check a config and the headers of its files without running
     Check,
+    /// Rebuild a run without a customer, and say what was touched
+    Forget(Forget),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
 }
@@ -127,6 +129,15 @@ pub(super) struct Init {
     /// Overwrite the config if it exists
     #[arg(long)]
     pub(super) force: bool,
+}
+
+/// Flags of `forget`.
+#[derive(Debug, Args)]
+pub(super) struct Forget {
+    /// The customer, as the files name it; only a salted mark of it is kept, in forgotten.txt of
+    /// the run folder
+    #[arg(long, value_name = "ID")]
+    pub(super) customer: String,
 }
 
 /// Flags of `worlds`.

@@ -3,6 +3,7 @@
 
 mod exit;
 mod flags;
+mod forget;
 mod progress;
 mod proposal;
 mod stages;
@@ -46,6 +47,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Report => stages::until(shared, Stage::Report),
         Command::Score(args) => tools::score(shared, args),
         Command::Init(args) => tools::init(args),
+        Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
     }

@@ -7,12 +7,16 @@ use super::assess::{Assessment, assess};
 use super::column::date_of;
 use super::config::DataConfig;
 use super::error::DataError;
+use super::forget::Forgotten;
 use super::history::History;
 use super::ingest::{Frame, Names, Request, Rest, Sink, ingest as run};
 use super::market::Priced;
 use super::rules::Rule;
 use super::store::{self, FolderSink};
 use super::table;
+
+/// A list without customers.
+static NOBODY: Forgotten = Forgotten::new();
 
 /// A transaction line that cleaning removed, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +66,22 @@ pub fn ingest_into(
     weeks_before_end: &[u32],
     dir: &Path,
 ) -> Result<Assessment, DataError> {
-    let request = Request { weeks_before_end, ..request(config, base_dir, salt, dir) };
+    ingest_into_without(&NOBODY, config, base_dir, salt, weeks_before_end, dir)
+}
+
+/// The same without the customers of a list; their lines count under a rule of their own.
+///
+/// # Errors
+/// As [`ingest_into`].
+pub fn ingest_into_without(
+    forgotten: &Forgotten,
+    config: &DataConfig,
+    base_dir: &Path,
+    salt: &str,
+    weeks_before_end: &[u32],
+    dir: &Path,
+) -> Result<Assessment, DataError> {
+    let request = Request { weeks_before_end, forgotten, ..request(config, base_dir, salt, dir) };
     let mut sink = FolderSink::new(dir, config.keep_ids);
     let rest = run(&request, &mut sink)?;
     let (fingerprint, ledger) = sink.finish()?;
@@ -123,6 +142,7 @@ fn request<'a>(
         weeks_before_end: &[],
         features: true,
         list_rejected: false,
+        forgotten: &NOBODY,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod error;
 mod export;
 pub mod folder;
+pub mod forget;
 mod judge;
 mod learn;
 pub mod load;
@@ -16,5 +17,6 @@ mod truth;
 
 pub use error::RunError;
 pub use folder::RunFolder;
+pub use forget::{Forgetting, Touch};
 pub use stage::{Job, Observer, Outcome, RunRecord, Stage};
 pub use truth::TruthResult;
