@@ -28,6 +28,10 @@ impl Failure {
         Self { exit: Exit::Config, message: message.to_owned() }
     }
 
+    pub(super) fn data(message: &str) -> Self {
+        Self { exit: Exit::Data, message: message.to_owned() }
+    }
+
     pub(super) fn gate(message: &str) -> Self {
         Self { exit: Exit::Gate, message: message.to_owned() }
     }

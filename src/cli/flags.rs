@@ -70,6 +70,8 @@ pub(super) enum Command {
     Init(Init),
     /// Check a config and the headers of its files without running
     Check,
+    /// Rebuild a run without a customer, and say what was touched
+    Forget(Forget),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
 }
@@ -120,6 +122,22 @@ pub(super) struct Init {
     /// Where to write
     #[arg(default_value = "promopt.toml")]
     pub(super) file: PathBuf,
+    /// Look at this file, or at the data files of this folder, and propose how to read them:
+    /// CSV (also .gz and .zst) or Parquet; may be given several times. Only the first rows are read
+    #[arg(long, value_name = "FILE|FOLDER")]
+    pub(super) from: Vec<PathBuf>,
+    /// Overwrite the config if it exists
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// Flags of `forget`.
+#[derive(Debug, Args)]
+pub(super) struct Forget {
+    /// The customer, as the files name it; only a salted mark of it is kept, in forgotten.txt of
+    /// the run folder
+    #[arg(long, value_name = "ID")]
+    pub(super) customer: String,
 }
 
 /// Flags of `worlds`.

@@ -3,8 +3,10 @@
 
 mod exit;
 mod flags;
+mod forget;
 mod ingested;
 mod progress;
+mod proposal;
 mod stages;
 mod table;
 mod tools;
@@ -46,6 +48,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Report => stages::until(shared, Stage::Report),
         Command::Score(args) => tools::score(shared, args),
         Command::Init(args) => tools::init(args),
+        Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
     }

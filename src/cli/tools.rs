@@ -39,11 +39,21 @@ pub(super) fn score(shared: &Shared, args: &Score) -> Result<(), Failure> {
 /// `promopt init`.
 pub(super) fn init(args: &Init) -> Result<(), Failure> {
     let shown = args.file.display();
-    if args.file.exists() {
-        let message = format!("{shown} exists already; give another name: `promopt init NAME`");
+    if args.file.exists() && !args.force {
+        let message = format!(
+            "{shown} exists already; give another name, `promopt init NAME`, or --force to \
+             overwrite it"
+        );
         return Err(Failure::other(&message));
     }
-    fs::write(&args.file, TEMPLATE)
+    let text = if args.from.is_empty() {
+        TEMPLATE.to_owned()
+    } else {
+        let (text, table) = super::proposal::propose(args)?;
+        print!("{table}");
+        text
+    };
+    fs::write(&args.file, text)
         .map_err(|e| Failure::other(&format!("cannot write {shown}: {e}")))?;
     println!("{shown}: edit it, then `promopt check -c {shown}` and `promopt run -c {shown}`");
     Ok(())

@@ -365,7 +365,35 @@ impl DataConfig {
         if let (Some(first), Some(last)) = (first, last) {
             check("last_date", first <= last, "not before first_date", last)?;
         }
-        self.tables().into_iter().try_for_each(|(schema, table)| table.validate(schema))
+        self.tables().into_iter().try_for_each(|(schema, table)| {
+            table.validate(schema)?;
+            self.refuse_denied(schema, table)
+        })
+    }
+
+    /// Refuses a table that would read a column of the deny-list.
+    fn refuse_denied(
+        &self,
+        schema: &'static TableSchema,
+        table: &TableConfig,
+    ) -> Result<(), DataError> {
+        let refuse = |key: String, column: &str| {
+            let allowed = !self.deny_columns.iter().any(|denied| denied == column);
+            let found = format!("{column:?}, which `deny_columns` lists");
+            check(&key, allowed, "a column that may be read", found)
+        };
+        for column in schema.columns {
+            let names = std::iter::once(column.name).chain(column.alias);
+            let mapped = names.clone().find_map(|name| Some((name, table.columns.get(name)?)));
+            let key = |name: &str| format!("{}.columns.{name}", schema.table);
+            match mapped {
+                Some((name, mapped)) => refuse(key(name), mapped)?,
+                // Without a mapping a column of the canonical name would be read.
+                None => names.into_iter().try_for_each(|name| refuse(key(name), name))?,
+            }
+        }
+        let join = table.join.iter();
+        join.map(|join| refuse(format!("{}.join.on", schema.table), &join.on)).collect()
     }
 
     /// `first_date` and `last_date` as dates.
@@ -395,6 +423,11 @@ impl DataConfig {
         let present =
             optional.into_iter().filter_map(|(schema, table)| Some((schema, enabled(table)?)));
         required.into_iter().chain(present).collect()
+    }
+
+    /// Whether the data tells customers apart.
+    pub fn has_customers(&self) -> bool {
+        true
     }
 
     /// The promotions table, when configured.

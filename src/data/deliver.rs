@@ -9,6 +9,7 @@ use super::assess::{Assessment, assess};
 use super::column::{date_of, day_of};
 use super::config::DataConfig;
 use super::error::DataError;
+use super::forget::Forgotten;
 use super::history::History;
 use super::ingest::{Frame, Names, Request, Rest, Sink, Snapshots, ingest as run};
 use super::market::Priced;
@@ -17,6 +18,9 @@ use super::store::{self, FolderSink};
 use super::table;
 use crate::features::Matrix;
 use crate::features::behaviour::feature_specs;
+
+/// A list without customers.
+static NOBODY: Forgotten = Forgotten::new();
 
 /// A transaction line that cleaning removed, and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +101,23 @@ pub fn ingest_into(
     weeks_before_end: &[u32],
     dir: &Path,
 ) -> Result<Assessment, DataError> {
+    ingest_into_without(&NOBODY, config, base_dir, salt, weeks_before_end, dir)
+}
+
+/// The same without the customers of a list; their lines count under a rule of their own.
+///
+/// # Errors
+/// As [`ingest_into`].
+pub fn ingest_into_without(
+    forgotten: &Forgotten,
+    config: &DataConfig,
+    base_dir: &Path,
+    salt: &str,
+    weeks_before_end: &[u32],
+    dir: &Path,
+) -> Result<Assessment, DataError> {
     let snapshots = Snapshots::Regular { weeks_before_end };
-    let request = Request { snapshots, ..request(config, base_dir, salt, dir) };
+    let request = Request { snapshots, forgotten, ..request(config, base_dir, salt, dir) };
     let mut sink = FolderSink::new(dir, config.keep_ids);
     let rest = run(&request, &mut sink)?;
     let (fingerprint, ledger) = sink.finish()?;
@@ -148,7 +167,15 @@ fn request<'a>(
     salt: &'a str,
     spill_dir: &'a Path,
 ) -> Request<'a> {
-    Request { config, base_dir, salt, spill_dir, snapshots: Snapshots::None, list_rejected: false }
+    Request {
+        config,
+        base_dir,
+        salt,
+        spill_dir,
+        snapshots: Snapshots::None,
+        list_rejected: false,
+        forgotten: &NOBODY,
+    }
 }
 
 /// The weeks to be left out of the fit, when asked for.

@@ -18,6 +18,7 @@ use super::column::{date_of, day_of};
 use super::config::{DataConfig, TableConfig};
 use super::error::DataError;
 use super::exposures::{self, Logged};
+use super::forget::Forgotten;
 use super::history::{Exposure, OfferRow};
 use super::line::Line;
 use super::market::{Market, Priced};
@@ -49,6 +50,8 @@ pub(super) struct Request<'a> {
     pub(super) snapshots: Snapshots<'a>,
     /// Whether rejected lines are listed and not only counted.
     pub(super) list_rejected: bool,
+    /// Customers who are left out.
+    pub(super) forgotten: &'a Forgotten,
 }
 
 /// Dates for which customer features are computed.
@@ -177,7 +180,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     }
     let catalogue = table::read(&schema::PRODUCTS, &config.products, &dir)?;
     let mut account = Account::new(request.list_rejected);
-    let mut scan = scan::scan(config, &dir, request.salt, request.spill_dir, &mut account)?;
+    let mut scan = scan::scan(request, &dir, &mut account)?;
     let ranked = Ranked::of(&scan);
     let products = products::describe(&catalogue, &ranked.products, config)?;
     drop(catalogue);

@@ -21,6 +21,7 @@ pub mod error;
 #[cfg(test)]
 mod error_tests;
 mod exposures;
+pub mod forget;
 mod gaps;
 pub mod history;
 mod ingest;
@@ -37,6 +38,7 @@ mod promotions;
 pub mod propose;
 pub mod quality;
 mod rules;
+pub mod sample;
 mod scan;
 mod schema;
 mod source;
@@ -46,9 +48,12 @@ mod table;
 mod tally;
 
 pub use config::{DataConfig, WeekStart};
-pub use deliver::{RejectedRow, check_files, ingest, ingest_as_of, ingest_into, rejected_rows};
+pub use deliver::{
+    RejectedRow, check_files, ingest, ingest_as_of, ingest_into, ingest_into_without, rejected_rows,
+};
 pub use digest::digest_of_files;
 pub use error::DataError;
+pub use forget::Forgotten;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
 pub use quality::{MarginSource, QualityReport};
 pub use rules::Rule;

@@ -15,6 +15,7 @@ mod lines;
 mod made_files;
 mod names;
 mod personal;
+mod preset;
 #[cfg(test)]
 mod robust_tests;
 mod sample;
@@ -30,6 +31,7 @@ mod write_tests;
 
 pub use dates::DateFormat;
 pub use dialect::{Encoding, propose_dialect};
+pub use preset::recognised_preset;
 pub use sample::sample_from_text;
 pub use table::propose_mapping;
 pub use write::write_config;

@@ -6,6 +6,8 @@ use super::quality::RuleCount;
 /// order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rule {
+    /// The customer asked to be forgotten.
+    ForgottenCustomer,
     /// Customer, date, product, quantity or sales value is missing.
     MissingKey,
     /// A date that no calendar has, or outside 1990 to 2100.
@@ -42,7 +44,8 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule in the order of application.
-    pub const ALL: [Rule; 16] = [
+    pub const ALL: [Rule; 17] = [
+        Rule::ForgottenCustomer,
         Rule::MissingKey,
         Rule::ImpossibleDate,
         Rule::DuplicateLine,
@@ -64,6 +67,7 @@ impl Rule {
     /// Name in reports and files.
     pub fn name(self) -> &'static str {
         match self {
+            Rule::ForgottenCustomer => "forgotten_customer",
             Rule::MissingKey => "missing_key",
             Rule::ImpossibleDate => "impossible_date",
             Rule::DuplicateLine => "duplicate_line",
@@ -86,6 +90,7 @@ impl Rule {
     /// Why such a line cannot be used.
     pub fn reason(self) -> &'static str {
         match self {
+            Rule::ForgottenCustomer => "the customer is forgotten by `promopt forget`",
             Rule::MissingKey => "customer, date, product, quantity or sales value is missing",
             Rule::ImpossibleDate => "no calendar has the date, or it is not from 1990 to 2100",
             Rule::DuplicateLine => "every mapped column repeats another line of the basket",

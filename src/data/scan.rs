@@ -12,7 +12,9 @@ use super::codec;
 use super::column::MISSING;
 use super::config::DataConfig;
 use super::error::DataError;
+use super::forget::Forgotten;
 use super::history::hash_customer;
+use super::ingest::Request;
 use super::intern::{Interner, NO_BASKET, basket_key, basket_key_of_whole};
 use super::line::Line;
 use super::rules::{Account, Rule};
@@ -44,19 +46,20 @@ pub(super) struct Scan {
 
 /// Reads the transactions; rejected lines go into the account.
 pub(super) fn scan(
-    config: &DataConfig,
+    request: &Request<'_>,
     dir: &Path,
-    salt: &str,
-    spill_dir: &Path,
     account: &mut Account,
 ) -> Result<Scan, DataError> {
+    let config = request.config;
     let mut scanner = Scanner {
-        salt,
-        spill_dir,
+        salt: request.salt,
+        spill_dir: request.spill_dir,
+        forgotten: request.forgotten,
         account,
         spill: Spill::new(),
         customers: Interner::default(),
         hashes: Vec::new(),
+        is_forgotten: Vec::new(),
         parts: Vec::new(),
         products: Interner::default(),
         stores: Interner::default(),
@@ -92,10 +95,13 @@ fn stopped(dir: &Path) -> DataError {
 struct Scanner<'a> {
     salt: &'a str,
     spill_dir: &'a Path,
+    forgotten: &'a Forgotten,
     account: &'a mut Account,
     spill: Spill,
     customers: Interner,
     hashes: Vec<String>,
+    /// Whether a customer is left out, by code.
+    is_forgotten: Vec<bool>,
     /// Part of each customer, by code.
     parts: Vec<u8>,
     products: Interner,
@@ -123,6 +129,7 @@ impl Scanner<'_> {
             let name = self.customers.name(self.hashes.len() as u32);
             let hash = hash_customer(self.salt, name.expect("codes are counted from 0"));
             self.parts.push(u8::from_str_radix(&hash[..2], 16).expect("a hash is in hex"));
+            self.is_forgotten.push(self.forgotten.holds(self.salt, &hash));
             self.hashes.push(hash);
         }
         let baskets = column("basket_id");
@@ -168,6 +175,10 @@ impl Scanner<'_> {
 
     fn place(&mut self, line: &Line) -> Result<(), DataError> {
         self.account.read(line.sales);
+        if self.is_forgotten.get(line.customer as usize) == Some(&true) {
+            self.account.reject(line.row, Rule::ForgottenCustomer, line.sales);
+            return Ok(());
+        }
         let impossible = line.day == IMPOSSIBLE_DAY;
         let rule = if lacks_key(line, line.day == MISSING_DAY) {
             Some(Rule::MissingKey)

@@ -119,6 +119,11 @@ pub fn fingerprint(dir: &Path) -> Result<String, DataError> {
     Ok(read_header(&Folder { dir })?.fingerprint)
 }
 
+/// Hashes of the customers of a saved history.
+pub(super) fn saved_customers(dir: &Path) -> Result<Vec<String>, DataError> {
+    Folder { dir }.read("customers")?.texts("customer")
+}
+
 fn read_header(folder: &Folder<'_>) -> Result<Header, DataError> {
     let header: Header = folder.read_json("history.json")?;
     if header.format_version != FORMAT_VERSION {

@@ -3,6 +3,7 @@
 pub mod error;
 mod export;
 pub mod folder;
+pub mod forget;
 mod judge;
 mod learn;
 pub mod load;
@@ -18,5 +19,6 @@ mod value;
 
 pub use error::RunError;
 pub use folder::RunFolder;
+pub use forget::{Forgetting, Touch};
 pub use stage::{Job, Observer, Outcome, RunRecord, Stage};
 pub use truth::TruthResult;

@@ -19,10 +19,11 @@ pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
         Some(_) => (job.config_dir.to_owned(), salt(job)),
         None => (job.folder.path(WORLD), SALT.to_owned()),
     };
+    let forgotten = job.forgotten()?;
     // The weeks that are held out of the fit must not be read by the features it uses.
     let before_end = [job.config.fit.holdout_weeks];
     job.folder.replace("history", |dir| {
-        data::ingest_into(&config, &base, &salt, &before_end, dir)?;
+        data::ingest_into_without(&forgotten, &config, &base, &salt, &before_end, dir)?;
         quality::write(dir, &config, &job.config.currency)
     })
 }

@@ -71,12 +71,12 @@ impl Stage {
     }
 
     /// Whether the stage exists for a synthetic retailer only.
-    fn is_synthetic(self) -> bool {
+    pub(super) fn is_synthetic(self) -> bool {
         matches!(self, Self::World | Self::Truth)
     }
 
     /// What must exist when the stage is done.
-    fn output(self) -> &'static str {
+    pub(super) fn output(self) -> &'static str {
         match self {
             Self::World => "world",
             Self::Ingest => "history",
@@ -221,7 +221,11 @@ impl Job<'_> {
             Stage::Ingest => match &c.data {
                 Some(data) => {
                     let text = json(serde_json::to_string(&(data, c.seed, shown)))?;
-                    key_of(&[&text, &crate::data::digest_of_files(data, self.config_dir)?])
+                    let files = crate::data::digest_of_files(data, self.config_dir)?;
+                    match self.forgotten()? {
+                        list if list.is_empty() => key_of(&[&text, &files]),
+                        list => key_of(&[&text, &files, &list.to_text(&prepare::salt(self))]),
+                    }
                 }
                 None => json(serde_json::to_string(&(self.data_config()?, shown)))?,
             },

@@ -98,6 +98,13 @@ fn content_evidence(
         "product_id" | "offer_id" => identifiers(content, table, concept, file.rows),
         "basket_id" => baskets(file, column),
         "store_id" => stores(content, file.rows),
+        "private_label" if content.private_label => {
+            vec![say(4.5, "the values tell private from other labels")]
+        }
+        "private_label" => labels(content, concept, file.rows),
+        "brand" if content.private_label => {
+            vec![say(-4.0, "the values are kinds of brands, not brands")]
+        }
         "category" | "department" | "brand" | "mechanic" | "display" | "mailer" => {
             labels(content, concept, file.rows)
         }

@@ -11,6 +11,9 @@ pub(super) const NO_CODE: u32 = u32::MAX;
 /// Share of values that must be numbers in a column of numbers.
 const MOST: f64 = 0.97;
 
+/// How files say that a product is the retailer's own.
+const OWN_BRAND: [&str; 5] = ["private", "private label", "own", "own brand", "store brand"];
+
 /// Facts about a column.
 #[derive(Debug)]
 pub(super) struct Content {
@@ -32,6 +35,8 @@ pub(super) struct Content {
     pub(super) unreadable_date: Option<String>,
     /// Share of values with a letter.
     pub(super) letters: f64,
+    /// Few different values, one of which says that a product is the retailer's own.
+    pub(super) private_label: bool,
     /// Share of values that look like an e-mail address.
     pub(super) emails: f64,
     /// Share of values that look like a telephone number.
@@ -87,8 +92,10 @@ impl Content {
             filled_cells.clone().filter(|cell| test(cell)).count() as f64 / filled.max(1) as f64
         };
         let odd_dates = dates.is_none() && share(&dates::unreadable) > 0.9;
+        let own = |cell: &&str| OWN_BRAND.contains(&cell.to_lowercase().as_str());
         Self {
             filled,
+            private_label: (2..=4).contains(&seen.len()) && seen.keys().any(own),
             distinct: seen.len(),
             numbers: Numbers::of(&values, filled),
             declared_date,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::join;
 use super::names;
+use super::preset::{self, recognised_preset};
 use super::table::TABLES;
 use super::{Candidate, ColumnProposal, Judged, Proposal, SURE_ENOUGH};
 
@@ -29,6 +30,9 @@ struct Chosen<'a> {
 /// it. What is not sure is a comment that begins with `# check:`. The text always parses as a
 /// config; it passes `check` only when all needed columns were found.
 pub fn write_config(proposals: &[Proposal], dir: &Path, name: &str) -> String {
+    if let Some(found) = preset::without_sales(proposals) {
+        return preset_only(&found, proposals, dir, name);
+    }
     let chosen: Vec<(&'static str, Option<Chosen>)> =
         TABLES.iter().map(|schema| (schema.table, choose(proposals, schema.table))).collect();
     let mut text = head(name, currency(proposals));
@@ -69,6 +73,28 @@ fn head(name: &str, currency: &str) -> String {
     )
 }
 
+/// A config that leaves all to a preset for files which are no sales histories.
+fn preset_only(
+    found: &preset::Found<'_>,
+    proposals: &[Proposal],
+    dir: &Path,
+    name: &str,
+) -> String {
+    let shown = dir.to_string_lossy().replace('\\', "/");
+    let mut text = head(name, "$");
+    text.push_str("[data]\n# The shipped preset says what the columns are.\n");
+    let _ = writeln!(text, "preset = {}", quoted(found.preset));
+    let _ = writeln!(text, "dir = {}", quoted(&shown));
+    let _ = writeln!(text, "[data.{}]", found.table);
+    let _ = writeln!(text, "path = {}", quoted(&path_in(&found.file.file, dir)));
+    for other in proposals.iter().filter(|one| one.file != found.file.file) {
+        let words = if other.header == found.file.header { "the same columns" } else { "not used" };
+        let path = comment(&path_in(&other.file, dir));
+        let _ = writeln!(text, "# {path}: {words}");
+    }
+    text
+}
+
 fn currency(proposals: &[Proposal]) -> &'static str {
     let words: BTreeSet<String> =
         proposals.iter().flat_map(|one| &one.header).flat_map(|name| names::words(name)).collect();
@@ -104,7 +130,12 @@ fn data_part(
     let shown = dir.to_string_lossy().replace('\\', "/");
     let shown = if shown.is_empty() { "." } else { &shown };
     let mut text = String::from("[data]\n");
-    text.push_str(&line(&format!("dir = {}", quoted(shown)), "relative to this file"));
+    let words = if dir.is_absolute() { "where the files are" } else { "relative to this file" };
+    text.push_str(&line(&format!("dir = {}", quoted(shown)), words));
+    if let Some(preset) = recognised_preset(proposals) {
+        let words = "these look like its files: use this mapping instead of the one below";
+        text.push_str(&line(&format!("# preset = {}", quoted(preset)), words));
+    }
     text.push_str(&line("n_categories = 8", "targetable categories; the rest becomes \"other\""));
     let known = chosen.iter().any(|(table, one)| {
         let columns = ["unit_cost", "margin_rate"];
