@@ -61,9 +61,9 @@ fn history(anomalous_weeks: Vec<u32>) -> History {
 fn with_encoder<T>(history: &History, then: impl FnOnce(&ActionMap, &Encoder<'_>) -> T) -> T {
     let actions = ActionMap::new(history, &[0.1, 0.3], 0.0).expect("a grid of offers");
     let schema = ObservationSchema::new(1, &["dairy".to_owned(), "other".to_owned()]);
-    let persona_of = |_: &promopt_envs::retail::CustomerHistory| 0;
+    let timeline = crate::features::PersonaTimeline::default();
     let first_week = history.first_week;
-    then(&actions, &Encoder { schema: &schema, persona_of: &persona_of, first_week })
+    then(&actions, &Encoder { schema: &schema, timeline: &timeline, first_week })
 }
 
 fn rows(history: &History, left_out: &[u32]) -> Rows {

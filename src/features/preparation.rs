@@ -163,14 +163,14 @@ mod tests {
     fn specs() -> Vec<FeatureSpec> {
         let categories = ["a", "other"].map(str::to_owned);
         let all = feature_specs(&categories);
-        let wanted = ["recency", "frequency", "tenure", "mix:a", "mix:other"];
+        let wanted = ["recency", "discount_share", "tenure", "mix:a", "mix:other"];
         wanted.map(|name| all.iter().find(|spec| spec.name == name).expect("a name").clone()).into()
     }
 
     fn rows() -> Matrix {
         let row = |i: usize| {
             let (x, y) = (i as f64, (i * 7 % 20) as f64);
-            [x, if i == 3 { f64::NAN } else { y / 20.0 }, 5.0, y / 19.0, 1.0 - y / 19.0]
+            [x, if i == 10 { f64::NAN } else { y / 20.0 }, 5.0, y / 19.0, 1.0 - y / 19.0]
         };
         Matrix::from_rows(&(0..20).map(row).collect::<Vec<_>>()).expect("equal length")
     }
@@ -179,11 +179,11 @@ mod tests {
     fn what_repeats_or_never_changes_is_left_out_with_its_reason() {
         let prepared = Preparation::fit(&specs(), &rows(), &[0, 1, 2, 3, 4], 0.95).expect("rows");
         let kept: Vec<&str> = prepared.features.iter().map(|one| one.name.as_str()).collect();
-        assert_eq!(kept, ["recency", "frequency"]);
+        assert_eq!(kept, ["recency", "discount_share"]);
         let reasons: Vec<String> =
             prepared.dropped.iter().map(|one| format!("{}: {}", one.name, one.reason)).collect();
         assert_eq!(reasons[0], "tenure: the same for all customers");
-        assert!(reasons[1].starts_with("mix:a: repeats frequency (r = "), "{reasons:?}");
+        assert!(reasons[1].starts_with("mix:a: repeats discount_share (r = "), "{reasons:?}");
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
         let prepared = Preparation::fit(&specs(), &rows(), &[0, 1], 0.95).expect("rows");
         let values = prepared.values(&[3.0, f64::NAN, 0.0, 0.0, 0.0]);
         assert_eq!(values[0], 4.0_f64.ln());
-        // The frequencies but that of row 3 are 0, 0.1, …: 19 values, the tenth is the median.
+        // The shares but that of row 10 are 0, 0.1, …: 19 values, the tenth is the median.
         let mut defined: Vec<f64> = rows().column(1).into_iter().filter(|x| !x.is_nan()).collect();
         defined.sort_by(f64::total_cmp);
         assert_eq!(values[1], defined[9]);
