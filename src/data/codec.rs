@@ -4,6 +4,7 @@
 //! integers; everything else keeps its 64 bits, so what is read back is exact.
 
 use super::line::Line;
+use super::rules::nearest_whole;
 
 /// Bits of the first byte of a line, two for each number.
 const ZERO: u8 = 0;
@@ -13,7 +14,12 @@ const EXACT: u8 = 2;
 /// Appends a line.
 pub(super) fn encode(line: &Line, out: &mut Vec<u8>) {
     let numbers = numbers(line);
-    let kinds = [0, 1, 2, 3].map(|index| kind(numbers[index], index));
+    let kinds = [
+        kind(numbers[0], 1.0),
+        kind(numbers[1], 100.0),
+        kind(numbers[2], 100.0),
+        kind(numbers[3], 100.0),
+    ];
     out.push(kinds[0].0 | kinds[1].0 << 2 | kinds[2].0 << 4 | kinds[3].0 << 6);
     // Days were checked to lie between 1990 and 2100, which is 7,305 to 47,846.
     out.extend_from_slice(&(line.day as u16).to_le_bytes());
@@ -120,13 +126,14 @@ fn numbers(line: &Line) -> [f64; 4] {
 }
 
 /// How a number is stored, and the integer when it is a scaled one.
-fn kind(number: f64, index: usize) -> (u8, i64) {
-    let scale = if index == 0 { 1.0 } else { 100.0 };
-    let scaled = (number * scale).round();
+fn kind(number: f64, scale: f64) -> (u8, i64) {
+    let scaled = nearest_whole(number * scale);
     if number.to_bits() == 0 {
         (ZERO, 0)
-    } else if scaled.abs() < 1e15 && (scaled / scale).to_bits() == number.to_bits() {
-        (SCALED, scaled as i64)
+    } else if scaled.unsigned_abs() < 1 << 50
+        && (scaled as f64 / scale).to_bits() == number.to_bits()
+    {
+        (SCALED, scaled)
     } else {
         (EXACT, 0)
     }

@@ -122,8 +122,13 @@ impl Rule {
 
 /// Money as a whole number of millionths, so that sums are exact in any order.
 pub(super) fn micros(money: f64) -> i64 {
-    // The cast saturates, and NaN gives 0.
-    (money * 1e6).round() as i64
+    nearest_whole(money * 1e6)
+}
+
+/// The nearest whole number, halves away from zero; saturates, and NaN gives 0. A conversion is
+/// several times faster than the library's rounding, which is a call.
+pub(super) fn nearest_whole(number: f64) -> i64 {
+    (number + 0.5_f64.copysign(number)) as i64
 }
 
 /// Money of a sum of [`micros`].
