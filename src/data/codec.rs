@@ -125,7 +125,8 @@ fn kind(number: f64, index: usize) -> (u8, i64) {
     let scaled = (number * scale).round();
     if number.to_bits() == 0 {
         (ZERO, 0)
-    } else if scaled.abs() < 1e15 && (scaled / scale).to_bits() == number.to_bits() {
+    } else if scaled != 0.0 && scaled.abs() < 1e15 && (scaled / scale).to_bits() == number.to_bits()
+    {
         (SCALED, scaled as i64)
     } else {
         (EXACT, 0)

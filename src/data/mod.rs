@@ -11,10 +11,14 @@ mod assemble;
 pub mod assess;
 mod batch;
 mod clean;
+#[cfg(test)]
+mod cleaning_tests;
 mod codec;
 mod column;
 pub mod config;
 mod deliver;
+#[cfg(test)]
+mod dialect_tests;
 mod digest;
 pub mod error;
 #[cfg(test)]
@@ -26,8 +30,12 @@ mod ingest;
 #[cfg(test)]
 mod ingest_tests;
 mod intern;
+#[cfg(test)]
+mod invariance_tests;
 pub mod ledger;
 mod line;
+#[cfg(test)]
+mod made_shop;
 mod market;
 mod prices;
 mod product_facts;
