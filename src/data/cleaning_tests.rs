@@ -85,6 +85,36 @@ fn unknown_products_are_kept_and_counted_unless_they_are_to_be_rejected() {
 }
 
 #[test]
+fn sums_of_a_currency_with_large_numbers_stay_exact() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let header = "customer_id,date,product_id,quantity,sales_value\n";
+    // Forty lines of 900 thousand million are 3.6e13, whose millionths are more than an i64 holds.
+    let line = |n: u32| format!("c{},2024-01-{:02},milk,1,900000000000.01\n", n % 7, 1 + n % 28);
+    let text = format!("{header}{}", (0..40).map(line).collect::<String>());
+    std::fs::write(dir.path().join("transactions.csv"), text).expect("writable");
+    std::fs::copy(fixture().join("products.csv"), dir.path().join("products.csv")).expect("copied");
+    let config = DataConfig::from_toml("preset = \"canonical\"").expect("valid");
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).expect("writable");
+    ingest_into(&config.with_dir(dir.path()), Path::new(""), "salt", &[], &out).expect("usable");
+    let quality = load(&out).expect("just saved").quality;
+    assert_eq!((quality.rows_kept, quality.sales_kept), (40, 36_000_000_000_000.4));
+}
+
+#[test]
+fn less_than_half_a_millionth_is_nothing() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let text = "customer_id,date,product_id,quantity,sales_value\nc1,2024-01-01,milk,1,2\n\
+                c1,2024-01-01,milk,1e-320,2\nc1,2024-01-02,milk,1,1e-320\n";
+    std::fs::write(dir.path().join("transactions.csv"), text).expect("writable");
+    std::fs::copy(fixture().join("products.csv"), dir.path().join("products.csv")).expect("copied");
+    let config = DataConfig::from_toml("preset = \"canonical\"").expect("valid");
+    let rejected = rejected_rows(&config.with_dir(dir.path()), Path::new("")).expect("usable");
+    let found: Vec<(usize, Rule)> = rejected.iter().map(|one| (one.row, one.rule)).collect();
+    assert_eq!(found, [(3, Rule::NonPositiveQuantity), (4, Rule::NonPositiveSales)]);
+}
+
+#[test]
 fn partial_weeks_are_noted() {
     let notes = run(&config()).quality.notes;
     assert!(notes[0].starts_with("the first week has sales on at most 6 of 7 days"), "{notes:?}");

@@ -73,6 +73,20 @@ fn a_wrong_value_is_named_with_row_and_column() {
 }
 
 #[test]
+fn a_number_too_large_for_any_sale_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lines.csv");
+    let header = "customer_id,date,product_id,quantity,sales_value";
+    let text = format!("{header}\nc1,2024-01-01,milk,1,1e12\nc1,2024-01-02,milk,1,-2e12\n");
+    std::fs::write(&path, text).expect("writable");
+    let found = message(&format!("transactions = {{ path = {path:?} }}"));
+    assert!(
+        found.starts_with("expected a finite number of at most 1,000,000,000,000, found `-2e12`"),
+        "{found}"
+    );
+}
+
+#[test]
 fn more_impossible_dates_than_allowed_are_refused() {
     check(
         "far_date.csv",
@@ -187,6 +201,6 @@ fn parquet_columns_of_another_type_are_refused() {
     let mapped =
         format!("transactions = {{ path = {path:?}, columns = {{ quantity = \"count\" }} }}");
     let infinite = message(&mapped);
-    assert!(infinite.contains("expected a finite number"), "{infinite}");
+    assert!(infinite.contains("expected a finite number of at most"), "{infinite}");
     assert!(infinite.contains("row 2 column `count`"), "{infinite}");
 }

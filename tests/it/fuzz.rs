@@ -82,10 +82,22 @@ fn no_input_panics_hangs_or_takes_much_memory() {
     eprintln!("fuzzed {} cases: {outcomes:?}", n_cases());
     if n_cases() >= FAST_CASES {
         let Outcomes { refused_configs, refused_files, histories } = outcomes;
+        // The rarest, a refused config, is one in ten.
         assert!(refused_configs.min(refused_files).min(histories) >= n_cases() / 50);
     }
     if let Some(largest) = largest_memory_kib() {
         assert!(largest < MOST_MEMORY_KIB, "the process took up to {largest} KiB");
+    }
+}
+
+#[test]
+fn what_the_fuzzer_breaks_is_good_before() {
+    for case in corpus::unbroken() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        case.save(folder.path());
+        let mut outcomes = Outcomes::default();
+        run(&case, folder.path(), &mut outcomes);
+        assert_eq!(outcomes.histories, 1, "{}: {}", case.file, case.config);
     }
 }
 

@@ -108,24 +108,20 @@ fn whole(file: &str, lines: Vec<u8>, more: &str) -> Case {
     }
 }
 
-fn broken_parquet(stream: &mut Stream) -> Case {
-    const FILES: [&[u8]; 3] = [
-        include_bytes!("../../fixtures/data_fuzz/plain.parquet"),
-        include_bytes!("../../fixtures/data_fuzz/snappy.parquet"),
-        include_bytes!("../../fixtures/data_fuzz/zstd.parquet"),
-    ];
-    let mut lines = FILES[stream.random_range(0..3)].to_vec();
-    // The length of the footer stands before the last four bytes.
-    let end = lines.len() - 8;
-    let length = lines[end..end + 4].iter().rev().fold(0, |sum, byte| 256 * sum + *byte as usize);
-    let bias = if stream.random() { Bias::From(end - length) } else { Bias::None };
-    mutate(&mut lines, bias, stream);
-    let dates = ["", "columns = { date = \"time\" }"];
-    whole("lines.parquet", lines, dates[stream.random_range(0..2)])
+const PARQUET: [&[u8]; 3] = [
+    include_bytes!("../../fixtures/data_fuzz/plain.parquet"),
+    include_bytes!("../../fixtures/data_fuzz/snappy.parquet"),
+    include_bytes!("../../fixtures/data_fuzz/zstd.parquet"),
+];
+const N_TEXTS: usize = 4;
+
+fn parquet(number: usize, by_time: bool) -> Case {
+    let date = if by_time { "columns = { date = \"time\" }" } else { "" };
+    whole("lines.parquet", PARQUET[number].to_vec(), date)
 }
 
-fn broken_text(stream: &mut Stream) -> Case {
-    let (mut lines, more) = match stream.random_range(0..4) {
+fn text(number: usize) -> Case {
+    let (lines, more) = match number {
         0 => (canonical().into_bytes(), ""),
         1 => (
             german().into_bytes(),
@@ -134,12 +130,42 @@ fn broken_text(stream: &mut Stream) -> Case {
         2 => (quoted().into_bytes(), ""),
         _ => (utf_16(&canonical()), ""),
     };
-    let mut products = PRODUCTS.as_bytes().to_vec();
-    match stream.random_range(0..4) {
-        0 => mutate(&mut products, Bias::None, stream),
-        _ => mutate(&mut lines, Bias::None, stream),
+    whole("lines.csv", lines, more)
+}
+
+fn archive(lines: &[u8], is_gzip: bool) -> Case {
+    match is_gzip {
+        true => whole("lines.csv.gz", gzip(lines), ""),
+        false => {
+            let packed = zstd::encode_all(lines, 3).expect("memory is readable");
+            whole("lines.csv.zst", packed, "")
+        }
     }
-    Case { products, ..whole("lines.csv", lines, more) }
+}
+
+/// Every input as it is before it is broken.
+pub(super) fn unbroken() -> Vec<Case> {
+    let parquet = (0..PARQUET.len()).flat_map(|n| [parquet(n, false), parquet(n, true)]);
+    let archives = [true, false].map(|is_gzip| archive(canonical().as_bytes(), is_gzip));
+    parquet.chain((0..N_TEXTS).map(text)).chain(archives).collect()
+}
+
+fn broken_parquet(stream: &mut Stream) -> Case {
+    let mut case = parquet(stream.random_range(0..PARQUET.len()), stream.random());
+    // The length of the footer stands before the last four bytes.
+    let end = case.lines.len() - 8;
+    let length = &case.lines[end..end + 4];
+    let length = length.iter().rev().fold(0, |sum, byte| 256 * sum + usize::from(*byte));
+    let bias = if stream.random() { Bias::From(end - length) } else { Bias::None };
+    mutate(&mut case.lines, bias, stream);
+    case
+}
+
+fn broken_text(stream: &mut Stream) -> Case {
+    let mut case = text(stream.random_range(0..N_TEXTS));
+    let of_products = stream.random_range(0..4) == 0;
+    mutate(if of_products { &mut case.products } else { &mut case.lines }, Bias::None, stream);
+    case
 }
 
 fn broken_archive(stream: &mut Stream) -> Case {
@@ -147,13 +173,9 @@ fn broken_archive(stream: &mut Stream) -> Case {
     if stream.random() {
         mutate(&mut lines, Bias::None, stream);
     }
-    let is_gzip: bool = stream.random();
-    let mut lines = match is_gzip {
-        true => gzip(&lines),
-        false => zstd::encode_all(lines.as_slice(), 3).expect("memory is readable"),
-    };
-    mutate(&mut lines, Bias::None, stream);
-    whole(if is_gzip { "lines.csv.gz" } else { "lines.csv.zst" }, lines, "")
+    let mut case = archive(&lines, stream.random());
+    mutate(&mut case.lines, Bias::None, stream);
+    case
 }
 
 fn broken_config(stream: &mut Stream) -> Case {

@@ -54,9 +54,9 @@ const TOKENS: [&[u8]; 36] = [
 const LONGEST_COPY: usize = 64;
 const MOST_COPIES: usize = 2000;
 
-/// Breaks the bytes in one to four places.
+/// Breaks the bytes in one to three places, most often in one.
 pub(super) fn mutate(bytes: &mut Vec<u8>, bias: Bias, stream: &mut Stream) {
-    for _ in 0..stream.random_range(1..=4) {
+    for _ in 0..1 + stream.random_range(0..6_usize).saturating_sub(3) {
         let first = match bias {
             Bias::None => 0,
             Bias::From(position) => position.min(bytes.len()),
@@ -68,7 +68,7 @@ pub(super) fn mutate(bytes: &mut Vec<u8>, bias: Bias, stream: &mut Stream) {
 
 fn once(bytes: &mut Vec<u8>, at: usize, stream: &mut Stream) {
     let length = stream.random_range(0..=LONGEST_COPY).min(bytes.len() - at);
-    match stream.random_range(0..12) {
+    match stream.random_range(0..13) {
         0 | 1 => {
             if let Some(byte) = bytes.get_mut(at) {
                 *byte ^= 1 << stream.random_range(0..8);
@@ -96,7 +96,8 @@ fn once(bytes: &mut Vec<u8>, at: usize, stream: &mut Stream) {
             let end = (at + token.len()).min(bytes.len());
             drop(bytes.splice(at..end, token.iter().copied()));
         }
-        10 => {
+        10 => replace_everywhere(bytes, at, stream),
+        11 => {
             let fill = [0x00, 0x7f, 0x80, 0xff][stream.random_range(0..4)];
             let end = at + length.min(9);
             bytes[at..end].fill(fill);
@@ -109,11 +110,35 @@ fn once(bytes: &mut Vec<u8>, at: usize, stream: &mut Stream) {
     }
 }
 
+/// Puts a token in the place of every cell or word that is the same as that around a position.
+fn replace_everywhere(bytes: &mut Vec<u8>, at: usize, stream: &mut Stream) {
+    let (start, end) = field(bytes, at);
+    let old = bytes[start..end].to_vec();
+    let token = TOKENS[stream.random_range(0..TOKENS.len())];
+    let fields = bytes.split_inclusive(ends_field).flat_map(|part| {
+        let (text, end) = match part {
+            [text @ .., last] if ends_field(last) => (text, &part[text.len()..]),
+            _ => (part, &[][..]),
+        };
+        [if text == old { token } else { text }, end].concat()
+    });
+    *bytes = fields.collect();
+}
+
+fn ends_field(byte: &u8) -> bool {
+    matches!(byte, b',' | b';' | b'\n' | b' ' | b'=')
+}
+
+/// Start and end of the cell or word around a position.
+fn field(bytes: &[u8], at: usize) -> (usize, usize) {
+    let start = bytes[..at].iter().rposition(ends_field).map_or(0, |position| position + 1);
+    let end = bytes[at..].iter().position(ends_field).map_or(bytes.len(), |length| at + length);
+    (start, end)
+}
+
 /// Puts a token in the place of the whole cell or word around a position.
 fn replace_field(bytes: &mut Vec<u8>, at: usize, stream: &mut Stream) {
-    let ends = |byte: &u8| matches!(byte, b',' | b';' | b'\n' | b' ' | b'=');
-    let start = bytes[..at].iter().rposition(ends).map_or(0, |position| position + 1);
-    let end = bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length);
+    let (start, end) = field(bytes, at);
     let token = TOKENS[stream.random_range(0..TOKENS.len())];
     drop(bytes.splice(start..end, token.iter().copied()));
 }
