@@ -84,30 +84,28 @@ pub(super) fn cells(
     for days in lines.chunk_by_mut(|left, right| week(left) == week(right)) {
         days.sort_by_key(category);
         let week = week(&days[0]);
-        for group in days.chunk_by(|left, right| category(left) == category(right)) {
+        for group in days.chunk_by_mut(|left, right| category(left) == category(right)) {
+            let baskets =
+                1 + group.windows(2).filter(|two| basket(&two[0]) != basket(&two[1])).count();
+            // Sums of money depend on the order in their last bit, and must not on basket names.
+            group.sort_unstable_by(Line::compare_contents);
             let mut cell = Cell {
                 customer,
                 week,
                 category: category(&group[0]),
-                baskets: 0,
+                baskets: u16::try_from(baskets).unwrap_or(u16::MAX),
                 units: 0.0,
                 gross: 0.0,
                 shelf_discount: 0.0,
                 offer_discount: 0.0,
                 cost: 0.0,
             };
-            let mut last = None;
             for line in group {
                 cell.units += line.quantity;
                 cell.gross += line.gross();
                 cell.shelf_discount += line.shelf_discount;
                 cell.offer_discount += line.offer_discount;
                 cell.cost += products.cost[line.product as usize].of(line.quantity, line.gross());
-                let basket = basket(line);
-                if last != Some(basket) {
-                    last = Some(basket);
-                    cell.baskets = cell.baskets.saturating_add(1);
-                }
             }
             out.push(cell);
         }

@@ -97,9 +97,10 @@ fn line_rule(line: &Line, limits: &Limits<'_>) -> Option<Rule> {
     // A comparison with NaN is false, so an unknown list price rejects nothing.
     let above_list = discount > products.list_price[product] * line.quantity + 0.005;
     let reject_unknown = limits.config.unknown_products == UnknownProducts::Reject;
+    // Less than half a millionth of a unit or of money is nothing, and would make absurd prices.
     let checks = [
-        (Rule::NonPositiveQuantity, line.quantity <= 0.0),
-        (Rule::NonPositiveSales, line.sales <= 0.0),
+        (Rule::NonPositiveQuantity, micros(line.quantity) <= 0),
+        (Rule::NonPositiveSales, micros(line.sales) <= 0),
         (Rule::NegativeDiscount, line.shelf_discount < 0.0 || line.offer_discount < 0.0),
         (Rule::DiscountAboveShelfPrice, above_depth || above_list),
         (Rule::ExcludedDepartment, products.excluded[product]),

@@ -130,7 +130,8 @@ fn kind(number: f64, scale: f64) -> (u8, i64) {
     let scaled = nearest_whole(number * scale);
     if number.to_bits() == 0 {
         (ZERO, 0)
-    } else if scaled.unsigned_abs() < 1 << 50
+    } else if scaled != 0
+        && scaled.unsigned_abs() < 1 << 50
         && (scaled as f64 / scale).to_bits() == number.to_bits()
     {
         (SCALED, scaled)

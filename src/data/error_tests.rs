@@ -67,18 +67,43 @@ fn a_wrong_value_is_named_with_row_and_column() {
     check(
         "wrong_date.csv",
         "expected an ISO date or timestamp such as 2024-12-31 or 2024-12-31T18:30:00, found \
-         `02.01.2024` in wrong_date.csv row 2 column `date`; correct the row or check the mapping \
-         in [data.transactions] columns",
+         `02.01.2024` in wrong_date.csv row 2 column `date`; set `date_format = \"dd.mm.yyyy\"` in \
+         [data.transactions]",
     );
 }
 
 #[test]
-fn a_date_that_is_far_off_is_refused() {
+fn a_number_too_large_for_any_sale_is_refused() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("lines.csv");
+    let header = "customer_id,date,product_id,quantity,sales_value";
+    let text = format!("{header}\nc1,2024-01-01,milk,1,1e12\nc1,2024-01-02,milk,1,-2e12\n");
+    std::fs::write(&path, text).expect("writable");
+    let found = message(&format!("transactions = {{ path = {path:?} }}"));
+    assert!(
+        found.starts_with("expected a finite number of at most 1,000,000,000,000, found `-2e12`"),
+        "{found}"
+    );
+}
+
+#[test]
+fn more_impossible_dates_than_allowed_are_refused() {
     check(
         "far_date.csv",
-        "expected a date from 1990 to 2100, found `1970-01-01` in far_date.csv row 3 column \
-         `date`; correct the row or check the mapping of the date in [data.transactions] columns",
+        "expected dates from 1990 to 2100, found 1 of 2 rows of table `transactions` with a date \
+         that is not, the first in far_date.csv row 3; check the mapping of the date and \
+         `date_format` in [data.transactions], or raise `max_impossible_dates` in [data.clean]",
     );
+}
+
+#[test]
+fn a_few_impossible_dates_are_rejected_line_by_line() {
+    let text = "preset = \"canonical\"\ntransactions = { path = \"far_date.csv\" }\n\
+                clean = { max_impossible_dates = 0.5 }";
+    let config = DataConfig::from_toml(text).expect("a valid config").with_dir(dir());
+    let rejected = rejected_rows(&config, Path::new("")).expect("half of the dates may be bad");
+    let found: Vec<(usize, Rule)> = rejected.iter().map(|one| (one.row, one.rule)).collect();
+    assert_eq!(found, [(3, Rule::ImpossibleDate)]);
 }
 
 #[test]
@@ -91,7 +116,8 @@ fn broken_csv_is_refused() {
     check(
         "latin1.csv",
         "expected UTF-8 text, found other bytes in latin1.csv row 2; convert the file of \
-         [data.transactions], for example with `iconv -f latin1 -t utf8`",
+         [data.transactions], for example with `iconv -f latin1 -t utf8`, or set \
+         `encoding` there",
     );
 }
 
@@ -175,6 +201,6 @@ fn parquet_columns_of_another_type_are_refused() {
     let mapped =
         format!("transactions = {{ path = {path:?}, columns = {{ quantity = \"count\" }} }}");
     let infinite = message(&mapped);
-    assert!(infinite.contains("expected a finite number"), "{infinite}");
+    assert!(infinite.contains("expected a finite number of at most"), "{infinite}");
     assert!(infinite.contains("row 2 column `count`"), "{infinite}");
 }

@@ -311,7 +311,7 @@ impl Cleaned {
 
     fn sales_by_product(&self) -> Vec<i128> {
         let mut sales = vec![0; self.plausible.len()];
-        self.kept().for_each(|(product, bin)| sales[product] += i128::from(bin.sales));
+        self.kept().for_each(|(product, bin)| sales[product] += bin.sales);
         sales
     }
 

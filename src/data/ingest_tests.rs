@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use proptest::prelude::*;
 
 use super::*;
 
@@ -71,6 +70,18 @@ fn lines_become_cells_by_customer_week_and_category() {
 }
 
 #[test]
+fn a_basket_whose_lines_carry_two_dates_counts_on_each() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    copy_fixture("data_small", dir.path());
+    let path = dir.path().join("transactions.csv");
+    let header = "customer_id,date,product_id,quantity,sales_value,basket_id\n";
+    let lines = "c1,2024-01-01,milk,1,2,b1\nc1,2024-01-01,milk,2,4,b1\nc1,2024-01-02,milk,1,2,b1\n";
+    std::fs::write(&path, format!("{header}{lines}")).expect("writable");
+    let history = run(&config("", "data_small").with_dir(dir.path()));
+    assert_eq!((history.cells.len(), history.cells[0].baskets), (1, 2));
+}
+
+#[test]
 fn margin_comes_from_cost_then_rate_then_department_then_default() {
     let history = run(&config(SMALL, "data_small"));
     let rates: Vec<f64> = history.categories.iter().map(|one| one.margin_rate).collect();
@@ -132,52 +143,6 @@ fn a_joined_file_gives_the_dates_of_campaigns() {
     assert_eq!((week("c1"), week("c2")), (0, 1));
     // The date of o7 is not in the joined file.
     assert_eq!(history.quality.exposures.missing_key, 1);
-}
-
-const RULES: &str = "first_date = \"2024-01-01\"\nlast_date = \"2024-12-31\"\n\
-                     [clean]\nexclude_departments = [\"FUEL\"]";
-
-#[test]
-fn each_rule_rejects_its_fixture_row_and_totals_reconcile() {
-    let config = config(RULES, "data_rules");
-    let quality = run(&config).quality;
-    for rule in &quality.rules {
-        assert_eq!(rule.rows, 1, "{}", rule.name);
-    }
-    assert_eq!((quality.rows_in, quality.rows_kept), (15, 5));
-    let read = 2.0 + 2.0 + 3.5 + 3.0 + 2.4 + 2.0 + 2.0 + 0.0 + 2.0 + 0.05 + 45.0 + 500.0 + 2.0;
-    assert_close(&[quality.sales_in, quality.sales_kept], &[read + 90.0 + 1.0, 11.9]);
-    assert!(quality.reconciles());
-    assert_eq!((quality.unknown_products.rows, quality.unknown_products.sales_value), (1, 1.0));
-}
-
-#[test]
-fn rejected_rows_name_file_row_and_rule() {
-    let rejected = rejected_rows(&config(RULES, "data_rules"), Path::new("")).expect("usable");
-    let found: Vec<(usize, Rule)> = rejected.iter().map(|one| (one.row, one.rule)).collect();
-    assert_eq!(
-        found,
-        [
-            (3, Rule::DuplicateLine),
-            (7, Rule::MissingKey),
-            (8, Rule::NonPositiveQuantity),
-            (9, Rule::NonPositiveSales),
-            (10, Rule::NegativeDiscount),
-            (11, Rule::DiscountAboveShelfPrice),
-            (12, Rule::ExcludedDepartment),
-            (13, Rule::WeightSoldQuantity),
-            (14, Rule::OutsideDates),
-            (15, Rule::ImplausibleUnitPrice),
-        ]
-    );
-    assert!(rejected[0].file.ends_with("transactions.csv"));
-}
-
-#[test]
-fn partial_weeks_are_noted() {
-    let notes = run(&config(RULES, "data_rules")).quality.notes;
-    assert!(notes[0].starts_with("the first week has sales on at most 6 of 7 days"), "{notes:?}");
-    assert!(notes[1].starts_with("the last week has sales on at most 3 of 7 days"), "{notes:?}");
 }
 
 #[test]
@@ -272,68 +237,6 @@ fn copy_fixture(name: &str, to: &Path) {
         let entry = entry.expect("readable");
         std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
     }
-}
-
-/// Lines of five customers and six products over ten weeks, with every column in use.
-fn many_lines() -> Vec<String> {
-    let line = |n: u32| {
-        let (customer, product, day) = (n * 7 % 5, n * 11 % 6, n * 13 % 70);
-        let date = chrono::NaiveDate::from_ymd_opt(2024, 1, 1).expect("a date");
-        let date = date + chrono::Days::new(day.into());
-        let (quantity, cents, off) = (1 + n % 3, 101 + n * 37 % 500, n * 17 % 90);
-        let basket = day * 5 + customer;
-        let (price, off) = (f64::from(cents) / 100.0, f64::from(off) / 100.0);
-        format!("c{customer},{date},p{product},{quantity},{price},b{basket},{off}")
-    };
-    (0..200).map(line).collect()
-}
-
-fn ingest_parts(parts: &[&[String]]) -> History {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    let folder = dir.path().join("lines");
-    std::fs::create_dir(&folder).expect("a folder");
-    let header = "customer_id,date,product_id,quantity,sales_value,basket_id,shelf_discount\n";
-    for (number, part) in parts.iter().enumerate() {
-        let text = format!("{header}{}\n", part.join("\n"));
-        std::fs::write(folder.join(format!("{number}.csv")), text).expect("writable");
-    }
-    let products = "product_id,category\np0,A\np1,A\np2,B\np3,B\np4,C\np5,D\n";
-    std::fs::write(dir.path().join("products.csv"), products).expect("writable");
-    let text = "n_categories = 3\n[transactions]\npath = \"lines\"";
-    run(&config(text, "data_small").with_dir(dir.path()))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn the_order_and_the_splitting_of_rows_do_not_matter(
-        lines in Just(many_lines()).prop_shuffle(),
-        cut in 0_usize..200,
-    ) {
-        let whole = ingest_parts(&[&many_lines()]);
-        let (left, right) = lines.split_at(cut);
-        let split = ingest_parts(&[left, right]);
-        prop_assert_eq!(split, whole);
-    }
-}
-
-#[test]
-fn cleaning_what_was_kept_rejects_nothing() {
-    let config = config(RULES, "data_rules");
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    copy_fixture("data_rules", dir.path());
-    let rejected = rejected_rows(&config, Path::new("")).expect("usable");
-    let path = dir.path().join("transactions.csv");
-    let text = std::fs::read_to_string(&path).expect("readable");
-    let is_kept = |row: usize| rejected.iter().all(|one| one.row != row);
-    let lines = text.lines().enumerate();
-    let kept: Vec<&str> =
-        lines.filter(|(index, _)| is_kept(index + 1)).map(|(_, line)| line).collect();
-    std::fs::write(&path, kept.join("\n")).expect("writable");
-    let again = config.clone().with_dir(dir.path());
-    assert_eq!(rejected_rows(&again, Path::new("")), Ok(Vec::new()));
-    assert_eq!(run(&again).fingerprint, run(&config).fingerprint);
 }
 
 #[test]

@@ -28,11 +28,15 @@ impl Line {
 
     /// Order over all fields that are read from the files: customer, day, basket, product first.
     pub(super) fn compare(&self, other: &Line) -> Ordering {
-        let first = |line: &Line| (line.customer, line.day, line.basket, line.product);
-        let then = |line: &Line| (line.store, line.hour);
+        let first = |line: &Line| (line.customer, line.day, line.basket);
+        first(self).cmp(&first(other)).then_with(|| self.compare_contents(other))
+    }
+
+    /// Order over all fields that say what was bought, whatever customers and baskets are called.
+    pub(super) fn compare_contents(&self, other: &Line) -> Ordering {
+        let first = |line: &Line| (line.day, line.product, line.store, line.hour);
         first(self)
             .cmp(&first(other))
-            .then_with(|| then(self).cmp(&then(other)))
             .then_with(|| self.quantity.total_cmp(&other.quantity))
             .then_with(|| self.sales.total_cmp(&other.sales))
             .then_with(|| self.shelf_discount.total_cmp(&other.shelf_discount))

@@ -12,10 +12,14 @@ pub mod assess;
 mod batch;
 pub mod cents;
 mod clean;
+#[cfg(test)]
+mod cleaning_tests;
 mod codec;
 mod column;
 pub mod config;
 mod deliver;
+#[cfg(test)]
+mod dialect_tests;
 mod digest;
 pub mod error;
 #[cfg(test)]
@@ -28,8 +32,12 @@ mod ingest;
 #[cfg(test)]
 mod ingest_tests;
 mod intern;
+#[cfg(test)]
+mod invariance_tests;
 pub mod ledger;
 mod line;
+#[cfg(test)]
+mod made_shop;
 mod market;
 mod prices;
 mod product_facts;

@@ -20,7 +20,7 @@ pub(super) struct Bin {
     /// Lines with a shelf discount.
     pub(super) on_deal: u32,
     /// Sales value, millionths.
-    pub(super) sales: i64,
+    pub(super) sales: i128,
     pub(super) first_day: i32,
     pub(super) last_day: i32,
 }
@@ -52,7 +52,7 @@ impl PriceCounts {
                 step: step_of(line.gross() / line.quantity),
                 lines: 1,
                 on_deal: u32::from(line.shelf_discount > 0.0),
-                sales: micros(line.sales),
+                sales: micros(line.sales).into(),
                 first_day: line.day,
                 last_day: line.day,
             },

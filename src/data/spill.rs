@@ -16,6 +16,11 @@ pub(super) const N_PARTS: usize = 256;
 /// Bytes kept in memory over all parts before blocks go to disk.
 const MEMORY_BUDGET: usize = 768 << 20;
 
+#[cfg(test)]
+thread_local! {
+    static TEST_BUDGET: std::cell::Cell<usize> = const { std::cell::Cell::new(MEMORY_BUDGET) };
+}
+
 /// Bytes by part.
 #[derive(Debug)]
 pub(super) struct Spill {
@@ -33,9 +38,22 @@ struct Blocks {
 }
 
 impl Spill {
-    /// An empty spill whose temporary file, when one is needed, lies in `dir`.
+    /// An empty spill.
     pub(super) fn new() -> Self {
-        Self::with_budget(MEMORY_BUDGET)
+        #[cfg(test)]
+        let budget = TEST_BUDGET.get();
+        #[cfg(not(test))]
+        let budget = MEMORY_BUDGET;
+        Self::with_budget(budget)
+    }
+
+    /// What `work` returns when spills that this thread makes in it have another budget.
+    #[cfg(test)]
+    pub(super) fn within<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+        let before = TEST_BUDGET.replace(bytes);
+        let outcome = work();
+        TEST_BUDGET.set(before);
+        outcome
     }
 
     fn with_budget(bytes: usize) -> Self {

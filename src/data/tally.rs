@@ -19,18 +19,18 @@ use super::rules::{micros, money};
 pub(super) struct Tally {
     weeks: Weeks,
     compared: Compared,
-    days: Vec<(u64, i64)>,
+    days: Vec<(u64, i128)>,
     /// `[n_categories, n_weeks]`, millionths.
-    category_weeks: Vec<i64>,
+    category_weeks: Vec<i128>,
     /// `[n_stores, n_weeks]`, millionths.
-    store_weeks: Vec<i64>,
+    store_weeks: Vec<i128>,
     /// `[n_stores, n_days]`.
     store_days: Vec<bool>,
     depth: Comparison,
     prices: Vec<Comparison>,
     baskets: Comparison,
     /// First and last quarter by product, millionths.
-    products: Vec<[i64; 2]>,
+    products: Vec<[i128; 2]>,
     with_category: i128,
     /// By kind of cost: unit cost, rate, department, default.
     by_cost: [i128; 4],
@@ -93,8 +93,8 @@ impl Tally {
         let key = |line: &Line| (line.day, line.basket, line.store);
         for basket in lines.chunk_by(|left, right| key(left) == key(right)) {
             if let Some(period) = periods.at(basket[0].day) {
-                let value = basket.iter().map(|line| micros(line.sales)).sum::<i64>();
-                let value = money(value.into());
+                let value = basket.iter().map(|line| i128::from(micros(line.sales))).sum();
+                let value = money(value);
                 self.baskets.of_mut(period.into()).add(value, value);
             }
         }
@@ -108,7 +108,7 @@ impl Tally {
         category: u16,
         products: &Products,
     ) {
-        let sales = micros(line.sales);
+        let sales = i128::from(micros(line.sales));
         let n_weeks = self.weeks.count as usize;
         let day = (line.day - self.weeks.first_day) as usize;
         self.days[day].0 += 1;
@@ -125,7 +125,7 @@ impl Tally {
             Cost::DepartmentRate(_) => 2,
             Cost::DefaultRate(_) => 3,
         };
-        self.by_cost[kind] += i128::from(sales);
+        self.by_cost[kind] += sales;
         let missed = match (products.known[product], products.category[product]) {
             (false, _) => Some(&mut self.unknown_products),
             (true, None) => Some(&mut self.uncategorised),
@@ -134,9 +134,9 @@ impl Tally {
         match missed {
             Some((rows, sum)) => {
                 *rows += 1;
-                *sum += i128::from(sales);
+                *sum += sales;
             }
-            None => self.with_category += i128::from(sales),
+            None => self.with_category += sales,
         }
         if let Some(period) = period {
             let gross = line.gross();
@@ -203,13 +203,13 @@ impl Tally {
     ) -> Observed {
         let mut observed = Observed::new(self.compared);
         let n_weeks = self.weeks.count as usize;
-        let sum = |micros: i64| ExactSum::from(money(micros.into()));
+        let sum = |micros: i128| ExactSum::from(money(micros));
         for (day, (lines, sales)) in self.days.iter().enumerate().filter(|(_, (n, _))| *n > 0) {
             let date = date_of(self.weeks.first_day + day as i32);
             observed.days.insert(date, DayTally { lines: *lines, sales: sum(*sales) });
             observed.sales += sum(*sales);
         }
-        let series = |values: &[i64]| -> BTreeMap<NaiveDate, ExactSum> {
+        let series = |values: &[i128]| -> BTreeMap<NaiveDate, ExactSum> {
             let sold = values.iter().enumerate().filter(|(_, sales)| **sales != 0);
             sold.map(|(week, sales)| (self.week_start(week), sum(*sales))).collect()
         };

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod fitted_world;
+mod fuzz;
 mod own_data;
 mod pipeline;
 mod score;

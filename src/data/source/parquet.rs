@@ -166,8 +166,8 @@ impl Reader<'_> {
         let values = series.cast(&DataType::Float64).map_err(|reason| self.fail(&reason))?;
         let values = values.f64().map_err(|reason| self.fail(&reason))?;
         let number = |(row, value): (usize, Option<f64>)| match value.unwrap_or(f64::NAN) {
-            value if value.is_infinite() => {
-                Err(self.wrong_type(row, format!("`{value:?}`"), "a finite number"))
+            value if value.abs() > parse::LARGEST_NUMBER => {
+                Err(self.wrong_type(row, format!("`{value:?}`"), parse::NOT_TOO_LARGE))
             }
             value => Ok(value),
         };

@@ -11,7 +11,11 @@ use super::super::error::DataError;
 use super::super::schema::Kind;
 
 pub(in crate::data) use moment::moment;
-pub(in crate::data) use number::number;
+
+/// The largest number a cell may hold, so that sums over billions of lines stay finite and exact.
+pub(in crate::data) const LARGEST_NUMBER: f64 = 1e12;
+/// What is expected instead of a larger one.
+pub(in crate::data) const NOT_TOO_LARGE: &str = "a finite number of at most 1,000,000,000,000";
 
 /// How the files of a table are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +156,12 @@ pub(in crate::data) fn is_missing_identifier(text: &[u8]) -> bool {
     matches!(text, b"" | b"NA" | b"null" | b"NULL")
 }
 
+/// Reads a trimmed cell as [`number::number`] does, but refuses what is too large for any sale.
+#[inline]
+pub(in crate::data) fn number(text: &[u8], dialect: &Dialect) -> Option<f64> {
+    number::number(text, dialect).filter(|value| value.is_nan() || value.abs() <= LARGEST_NUMBER)
+}
+
 /// Takes white space off both ends, Unicode's included.
 #[inline]
 pub(in crate::data) fn trim(text: &[u8]) -> &[u8] {
@@ -186,6 +196,7 @@ pub(in crate::data) fn explain(
 ) -> DataError {
     let (expected, setting) = match kind {
         Kind::Identifier => ("a string or an integer", None),
+        Kind::Number if number::number(text, dialect).is_some() => (NOT_TOO_LARGE, None),
         Kind::Number => number::explain(text, dialect),
         Kind::Day => (dialect.date_format.expected(), moment::other_formats(text, dialect)),
     };
