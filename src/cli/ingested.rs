@@ -35,7 +35,11 @@ impl Ingested<'_> {
         let stores = found.series.iter().filter(|fit| fit.name.starts_with("store: ")).count();
         let stores = if stores > 0 { format!(", {stores} stores") } else { String::new() };
         let span = found.calendar.span.map_or_else(String::new, |span| {
-            format!(" ({} to {}, {} days without sales)", span.first, span.last, closed(found))
+            let closed = match closed(found) {
+                1 => "1 day".to_owned(),
+                days => format!("{days} days"),
+            };
+            format!(" ({} to {}, {closed} without sales)", span.first, span.last)
         });
         let line = format!(
             "{} whole weeks{span}, {} customers, {} products{stores}",
@@ -56,6 +60,7 @@ impl Ingested<'_> {
 
     fn reconciliation(&self, out: &mut String) {
         let cents = Cents::of(self.quality);
+        let _ = writeln!(out, "\n{:<32}{:>14}{:>22}{:>12}", "", "rows", "sales", "share");
         let mut row = |name: &str, rows: u64, sales: i64| {
             let share = match cents.read {
                 0 => "–".to_owned(),
@@ -64,7 +69,7 @@ impl Ingested<'_> {
             let sales = money_cents(sales, self.currency);
             let _ = writeln!(out, "{name:<32}{:>14}{sales:>22}{share:>12}", count(rows));
         };
-        row("\nread", self.quality.rows_in, cents.read);
+        row("read", self.quality.rows_in, cents.read);
         for (rule, sales) in self.quality.rules.iter().zip(&cents.rules) {
             if rule.rows > 0 {
                 row(&format!("- {}", rule.name), rule.rows, *sales);
@@ -79,10 +84,8 @@ impl Ingested<'_> {
         }
     }
 
-    /// Total sales first, then categories, then stores; the strongest first.
     fn anomalies(&self, out: &mut String) {
-        let mut all: Vec<&Anomaly> = self.assessment.anomalies.iter().collect();
-        all.sort_by(|a, b| rank(a).cmp(&rank(b)).then(strength(b).total_cmp(&strength(a))));
+        let all = self.assessment.anomalies_by_size();
         if all.is_empty() {
             paragraph(out, "odd weeks", "none");
         }
@@ -106,25 +109,17 @@ impl Ingested<'_> {
         match one.kind {
             Kind::Outlier => format!("{week}  {place}: {observed}, expected {expected}"),
             Kind::LevelShift => format!("{week}  {place}: from {expected} to {observed} a week"),
-            Kind::Gap => format!("{week}  {place}: no sales, weeks: {}", one.weeks),
+            Kind::Gap => format!("{week}  {place}: no sales for {}", weeks(one.weeks)),
         }
     }
 }
 
-fn rank(one: &Anomaly) -> u8 {
-    match one.series.split_once(": ") {
-        None => 0,
-        Some(("category", _)) => 1,
-        Some(_) => 2,
-    }
-}
-
-fn strength(one: &Anomaly) -> f64 {
-    one.robust_z.map_or(f64::INFINITY, f64::abs)
-}
-
 fn closed(found: &Assessment) -> usize {
     found.calendar.lines_by_day.iter().filter(|lines| **lines == 0).count()
+}
+
+fn weeks(number: u32) -> String {
+    if number == 1 { "the week".to_owned() } else { format!("{number} weeks") }
 }
 
 fn count(value: u64) -> String {

@@ -152,6 +152,20 @@ pub struct Coverage {
 }
 
 impl Assessment {
+    /// All sales first, then categories, then stores; within each the most money first, which is
+    /// `|observed − expected|` times the weeks that it lasts.
+    pub fn anomalies_by_size(&self) -> Vec<&Anomaly> {
+        let rank = |one: &Anomaly| match one.series.split_once(": ") {
+            None => 0,
+            Some(("category", _)) => 1,
+            Some(_) => 2,
+        };
+        let money = |one: &Anomaly| (one.observed - one.expected).abs() * f64::from(one.weeks);
+        let mut all: Vec<&Anomaly> = self.anomalies.iter().collect();
+        all.sort_by(|a, b| rank(a).cmp(&rank(b)).then(money(b).total_cmp(&money(a))));
+        all
+    }
+
     /// First days of the weeks whose total sales are an outlier, ascending.
     pub fn outlier_weeks(&self) -> impl Iterator<Item = NaiveDate> {
         let is_outlier = |one: &&Anomaly| one.series == TOTAL && one.kind == Kind::Outlier;
@@ -256,13 +270,11 @@ fn distributions(observed: &Observed) -> Vec<Distribution> {
 }
 
 fn drifts(observed: &Observed) -> Vec<Drift> {
-    let median = |histogram: &Histogram| histogram.quantile(0.5);
     let (depth, baskets) = (&observed.depth, &observed.baskets);
-    let depth =
-        drift::compare("shelf depth".to_owned(), &depth.first, &depth.last, Histogram::mean);
-    let baskets = drift::compare("basket value".to_owned(), &baskets.first, &baskets.last, median);
+    let depth = drift::compare("shelf depth".to_owned(), &depth.first, &depth.last);
+    let baskets = drift::compare("basket value".to_owned(), &baskets.first, &baskets.last);
     let price = |(name, prices): (&String, &Comparison)| {
-        drift::compare(format!("price of {name}"), &prices.first, &prices.last, median)
+        drift::compare(format!("price of {name}"), &prices.first, &prices.last)
     };
     [depth, baskets].into_iter().chain(observed.prices.iter().map(price)).collect()
 }

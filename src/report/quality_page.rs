@@ -40,7 +40,7 @@ const DEPTHS: Histogram<'static> = Histogram {
 const EXPOSURE: Histogram<'static> = Histogram {
     name: "quality-exposure",
     description: "Customer-weeks with an offer by number of offers at once",
-    x_title: "Offers at once",
+    x_title: "Offers given in the same week",
     y_title: "Share of them",
 };
 
@@ -79,9 +79,9 @@ pub struct QualityPage {
     pub unit_prices: Vec<PriceStrip>,
     /// What changed between the first and the last quarter of the history.
     pub drift: Vec<DriftRow>,
-    /// Products or categories whose sales rose most, largest first.
+    /// Products whose sales rose most, largest first.
     pub movers_up: Vec<Mover>,
-    /// Products or categories whose sales fell most, largest fall first.
+    /// Products whose sales fell most, largest fall first.
     pub movers_down: Vec<Mover>,
     /// Shares of the kept sales for which something is known (category, unit cost ...).
     pub coverage: Vec<CoverageShare>,
@@ -89,7 +89,7 @@ pub struct QualityPage {
     pub exposure: Option<ExposureOverlap>,
     /// What the price ledger knows; absent without a ledger.
     pub price_ledger: Option<PriceLedger>,
-    /// Outliers, level shifts and gaps: of all sales first, then categories, then stores, strongest
+    /// Outliers, level shifts and gaps: of all sales first, then categories, then stores; most money
     /// first.
     pub anomalies: Vec<Anomaly>,
     /// Assumptions and remarks, whole sentences.

@@ -313,8 +313,8 @@ impl Reasons {
                 rest => format!(" and {rest} more"),
             };
             format!(
-                "Between the first and the last quarter these moved a lot: {}{more} (index up to \
-                 {worst:.2}, limit {}).",
+                "Between the first and the last quarter these changed a lot: {}{more}. The drift \
+                 index reaches {worst:.2} (limit {}).",
                 told.join(", "),
                 limits::DRIFT.care
             )

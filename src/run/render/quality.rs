@@ -88,7 +88,7 @@ impl Measured<'_> {
             reconciliation,
             weekly: total_sales(found),
             categories: self.largest("category", usize::MAX),
-            stores: self.largest("store", MOST_STORES),
+            stores: self.stores(),
             calendar: parts::calendar(&found.calendar),
             completeness: self.completeness(),
             depths: parts::depths(&found.depth_sales.last),
@@ -106,7 +106,7 @@ impl Measured<'_> {
 
     fn source(&self) -> String {
         match &self.config.preset {
-            Some(preset) => format!("Tables as in the preset `{preset}`"),
+            Some(preset) => format!("Tables as in the preset {preset}"),
             None => "Tables as mapped in the config".to_owned(),
         }
     }
@@ -173,6 +173,14 @@ impl Measured<'_> {
         all.into_iter().take(most).map(|(_, fit, name)| sales_series(fit, name)).collect()
     }
 
+    fn stores(&self) -> Vec<page::SalesSeries> {
+        let named = |series: page::SalesSeries| {
+            let name = format!("Store {}", series.name);
+            page::SalesSeries { name, ..series }
+        };
+        self.largest("store", MOST_STORES).into_iter().map(named).collect()
+    }
+
     fn completeness(&self) -> Vec<page::ColumnCompleteness> {
         let columns = &self.config.transactions.columns;
         let row = |one: &crate::data::assess::ColumnCompleteness| {
@@ -209,16 +217,16 @@ impl Measured<'_> {
             };
             let name = match one.what.as_str() {
                 "shelf depth" => "Depth of discounts (mean)".to_owned(),
-                "basket value" => "Basket value (median)".to_owned(),
+                "basket value" => "Basket value (mean)".to_owned(),
                 other => match other.strip_prefix("price of ") {
-                    Some(category) => format!("Price of {category} (median)"),
+                    Some(category) => format!("Price of {category} (mean)"),
                     None => other.to_owned(),
                 },
             };
             let (first, last) = (words(one.first), words(one.last));
             page::DriftRow { name, psi: one.psi.unwrap_or(f64::NAN), first, last }
         };
-        self.assessment.drift.iter().map(row).collect()
+        self.assessment.drift.iter().filter(|one| one.psi.is_some()).map(row).collect()
     }
 
     fn coverage(&self) -> Vec<page::CoverageShare> {
@@ -242,16 +250,7 @@ impl Measured<'_> {
         ]
     }
 
-    /// All sales first, then categories, then stores; the strongest first, gaps before all.
     fn anomalies(&self) -> Vec<page::Anomaly> {
-        let rank = |one: &Anomaly| match one.series.split_once(": ") {
-            None => 0,
-            Some(("category", _)) => 1,
-            Some(_) => 2,
-        };
-        let strength = |one: &Anomaly| one.robust_z.map_or(f64::INFINITY, f64::abs);
-        let mut all: Vec<&Anomaly> = self.assessment.anomalies.iter().collect();
-        all.sort_by(|a, b| rank(a).cmp(&rank(b)).then(strength(b).total_cmp(&strength(a))));
         let excludes = self.config.clean.exclude_anomalous_weeks;
         let row = |one: &Anomaly| page::Anomaly {
             week: one.week.to_string(),
@@ -262,7 +261,7 @@ impl Measured<'_> {
             robust_z: one.robust_z.unwrap_or(f64::NAN),
             is_excluded: excludes && one.series == TOTAL && one.kind == Kind::Outlier,
         };
-        all.into_iter().map(row).collect()
+        self.assessment.anomalies_by_size().into_iter().map(row).collect()
     }
 
     fn notes(&self, is_shifted: bool) -> Vec<String> {

@@ -19,7 +19,7 @@ pub(super) fn exposure(found: &ExposureGlance) -> Option<page::ExposureOverlap> 
         fact("Times given", count(given)),
         fact("Customers reached", customers(found.customers)),
         fact("Weeks with offers", count(found.weeks)),
-        fact("With a logged chance", percent(found.with_propensity)),
+        fact("With a logged probability", percent(found.with_propensity)),
     ];
     if found.none > 0 {
         facts.push(fact("Decisions to make no offer", count(found.none)));
@@ -28,7 +28,7 @@ pub(super) fn exposure(found: &ExposureGlance) -> Option<page::ExposureOverlap> 
     Some(page::ExposureOverlap { facts, offers_at_once: at_once(&found.at_once), remarks })
 }
 
-/// Customer-weeks by offers at once; the highest numbers share a bar, and so do those that fewer
+/// Customer-weeks by offers at once, nothing when there was never more than one; the highest numbers share a bar, and so do those that fewer
 /// than ten customer-weeks have.
 fn at_once(found: &[(u64, u64)]) -> Vec<page::HistogramBin> {
     let mut weeks = [0_u64; MOST_AT_ONCE];
@@ -43,7 +43,7 @@ fn at_once(found: &[(u64, u64)]) -> Vec<page::HistogramBin> {
         last -= 1;
         is_open = true;
     }
-    if total < SMALL_CELL {
+    if total < SMALL_CELL || last == 0 && !is_open {
         return Vec::new();
     }
     let bar = |(index, rows): (usize, &u64)| page::HistogramBin {
@@ -96,7 +96,8 @@ mod tests {
         let bars = at_once(&[(1, 80), (2, 15), (3, 3), (7, 2)]);
         let told: Vec<(&str, f64)> = bars.iter().map(|b| (b.label.as_str(), b.share)).collect();
         assert_eq!(told, [("1", 0.8), ("2 or more", 0.2)]);
-        assert!(at_once(&[(1, 9)]).is_empty());
+        assert!(at_once(&[(1, 5), (2, 4)]).is_empty());
+        assert!(at_once(&[(1, 80)]).is_empty());
         assert!(at_once(&[]).is_empty());
     }
 
