@@ -4,6 +4,7 @@
 mod exit;
 mod flags;
 mod forget;
+mod logs;
 mod progress;
 mod proposal;
 mod stages;

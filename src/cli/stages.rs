@@ -107,6 +107,8 @@ pub(super) fn until(shared: &Shared, last: Stage) -> Result<(), Failure> {
         println!("{folder}");
     } else if last == Stage::Report {
         println!("{}", resolved.root.join("report.html").display());
+    } else if let Some(text) = super::logs::ingested(&resolved, last)? {
+        print!("{text}");
     } else {
         print!("{}", table::stage(&resolved, last)?);
     }

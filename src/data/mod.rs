@@ -11,9 +11,13 @@ mod assemble;
 pub mod assess;
 mod batch;
 mod clean;
+pub mod clean_config;
 mod codec;
 mod column;
 pub mod config;
+#[cfg(test)]
+mod config_tests;
+mod decisions;
 mod deliver;
 mod digest;
 pub mod error;
@@ -27,9 +31,11 @@ mod ingest;
 #[cfg(test)]
 mod ingest_tests;
 mod intern;
+pub mod kind;
 pub mod ledger;
 mod line;
 mod market;
+mod presets;
 mod prices;
 mod product_facts;
 mod products;
@@ -43,10 +49,12 @@ mod schema;
 mod source;
 mod spill;
 pub mod store;
+mod store_weeks;
 mod table;
 mod tally;
 
 pub use config::{DataConfig, WeekStart};
+pub use decisions::{DecisionReport, OfferOutcomes, Outcome};
 pub use deliver::{
     RejectedRow, check_files, ingest, ingest_into, ingest_into_without, rejected_rows,
 };
@@ -54,6 +62,8 @@ pub use digest::digest_of_files;
 pub use error::DataError;
 pub use forget::Forgotten;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
+pub use kind::{DataKind, LogReport};
 pub use quality::{MarginSource, QualityReport};
 pub use rules::Rule;
 pub use store::{load, save};
+pub use store_weeks::StoreWeekReport;

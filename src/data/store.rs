@@ -19,6 +19,7 @@ use super::error::DataError;
 use super::history::{Category, Cell, Exposure, History, OfferRow};
 use folder::{Folder, Saved, numbers, texts, whole};
 
+pub(super) use folder::TableWriter;
 pub(super) use sink::FolderSink;
 pub use sink::LedgerFacts;
 pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
@@ -105,6 +106,15 @@ pub fn load_assessment(dir: &Path) -> Result<(Assessment, LedgerFacts), DataErro
 /// [`DataError::Store`] when `history.json` is missing or of another format.
 pub fn fingerprint(dir: &Path) -> Result<String, DataError> {
     Ok(read_header(&Folder { dir })?.fingerprint)
+}
+
+/// Writes the summary of data without customers.
+pub(super) fn save_summary(
+    summary: &super::kind::LogReport,
+    name: &str,
+    dir: &Path,
+) -> Result<(), DataError> {
+    Folder { dir }.write_json(name, summary)
 }
 
 /// Hashes of the customers of a saved history.
