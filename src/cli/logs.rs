@@ -11,14 +11,18 @@ use std::fmt::Write;
 const MOST_OFFERS: usize = 12;
 
 /// What `ingest` prints, when the data has no customers.
-pub(super) fn ingested(resolved: &Resolved, stage: Stage) -> Result<Option<String>, Failure> {
+pub(super) fn ingested(
+    resolved: &Resolved,
+    stage: Stage,
+    json: bool,
+) -> Result<Option<String>, Failure> {
     let customers = resolved.config.data.as_ref().is_none_or(|data| data.has_customers());
     if customers || stage != Stage::Ingest {
         return Ok(None);
     }
     let folder = RunFolder::open(&resolved.root)?;
     let report: LogReport = folder.read(&format!("history/{SUMMARY}"), "ingest")?;
-    Ok(Some(told(&report)))
+    Ok(Some(if json { format!("{}\n", serde_json::json!(report)) } else { told(&report) }))
 }
 
 /// The summary as a table.

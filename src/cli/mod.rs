@@ -4,6 +4,7 @@
 mod exit;
 mod flags;
 mod forget;
+mod ingested;
 mod logs;
 mod progress;
 mod proposal;

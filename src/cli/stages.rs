@@ -5,7 +5,8 @@ use super::flags::Shared;
 use super::progress::Terminal;
 use super::table;
 use crate::config::Config;
-use crate::run::{Job, Observer, RunFolder, RunRecord, Stage, summary};
+use crate::data::store;
+use crate::run::{Job, Observer, RunError, RunFolder, RunRecord, Stage, summary};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -102,17 +103,26 @@ pub(super) fn run(shared: &Shared, require_approval: bool) -> Result<(), Failure
 pub(super) fn until(shared: &Shared, last: Stage) -> Result<(), Failure> {
     let resolved = resolve(shared)?;
     run_stages(&resolved, &Terminal::new(shared), last)?;
-    if shared.json {
+    if let Some(text) = super::logs::ingested(&resolved, last, shared.json)? {
+        print!("{text}");
+    } else if shared.json && last == Stage::Ingest {
+        println!("{}", assessment(&resolved)?);
+    } else if shared.json {
         let folder = serde_json::json!({ "run": resolved.root, "stage": last.name() });
         println!("{folder}");
     } else if last == Stage::Report {
         println!("{}", resolved.root.join("report.html").display());
-    } else if let Some(text) = super::logs::ingested(&resolved, last)? {
-        print!("{text}");
     } else {
         print!("{}", table::stage(&resolved, last)?);
     }
     Ok(())
+}
+
+/// The assessment of the history as JSON.
+fn assessment(resolved: &Resolved) -> Result<String, Failure> {
+    let dir = resolved.root.join("history");
+    let (assessment, _) = store::load_assessment(&dir).map_err(RunError::from)?;
+    serde_json::to_string_pretty(&assessment).map_err(|e| Failure::other(&e.to_string()))
 }
 
 /// `promopt ingest`.

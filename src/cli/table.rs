@@ -1,10 +1,12 @@
 //! The closing table and what single stages print.
 
 use super::exit::Failure;
+use super::ingested::Ingested;
 use super::stages::Resolved;
+use crate::data::store;
 use crate::evaluate::Interval;
 use crate::run::summary::Summary;
-use crate::run::{RunFolder, Stage};
+use crate::run::{RunError, RunFolder, Stage};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -100,17 +102,13 @@ pub(super) fn stage(resolved: &Resolved, stage: Stage) -> Result<String, Failure
     let mut out = String::new();
     match stage {
         Stage::Ingest => {
-            let q: crate::data::QualityReport = folder.read("history/quality.json", "ingest")?;
-            let _ = writeln!(out, "{:<26} {:>10} {:>14}", "rule", "rows", "sales removed");
-            for rule in &q.rules {
-                let _ =
-                    writeln!(out, "{:<26} {:>10} {:>14.2}", rule.name, rule.rows, rule.sales_value);
-            }
-            let _ = writeln!(out, "{:<26} {:>10} {:>14.2}", "kept", q.rows_kept, q.sales_kept);
-            let _ = writeln!(out, "{:<26} {:>10} {:>14.2}", "read", q.rows_in, q.sales_in);
-            q.notes.iter().for_each(|n| {
-                let _ = writeln!(out, "note: {n}");
-            });
+            let dir = folder.path("history");
+            let (assessment, ledger) = store::load_assessment(&dir).map_err(RunError::from)?;
+            let quality = store::load_quality(&dir).map_err(RunError::from)?;
+            let currency = &resolved.config.currency;
+            let (assessment, ledger, quality) = (&assessment, &ledger, &quality);
+            let ingested = Ingested { assessment, ledger, quality, currency };
+            out.push_str(&ingested.table(&resolved.root.join("history").join("quality.html")));
         }
         Stage::Personas => {
             let file: crate::run::load::PersonaFile =

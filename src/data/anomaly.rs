@@ -149,6 +149,9 @@ pub struct SeriesFit {
     pub expected: Vec<f64>,
     /// Robust standard deviation of the noise in `ln(observed / expected)`; 0 when not judged.
     pub scale: f64,
+    /// A week is an outlier when `|ln(observed / expected)|` is larger; 0 when not judged.
+    #[serde(default)]
+    pub band: f64,
     /// Odd weeks, sorted by week and kind.
     pub anomalies: Vec<Anomaly>,
 }
@@ -180,6 +183,7 @@ pub fn examine(series: &WeeklySeries) -> SeriesFit {
         trend: Vec::new(),
         expected: Vec::new(),
         scale: 0.0,
+        band: 0.0,
         anomalies: Vec::new(),
     };
     if matches!(fit.judged, Judged::WithSeason | Judged::WithoutSeason) {
@@ -244,6 +248,7 @@ fn explain(series: &WeeklySeries, logs: &[Option<f64>], fit: &mut SeriesFit) {
     fit.expected =
         (0..n).map(|week| (parts.trend[week] + parts.season[week] + step(week)).exp()).collect();
     let limit = critical_z(OUTLIER_ALPHA, there.len(), free);
+    fit.band = limit * fit.scale;
     for (week, residual) in left.iter().enumerate() {
         let Some(z) = residual.map(|r| r / fit.scale).filter(|z| z.abs() > limit) else { continue };
         fit.anomalies.push(Anomaly {

@@ -14,10 +14,13 @@ mod tests;
 mod verdict;
 mod wording;
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::anomaly::{Anomaly, SeriesFit, WeeklySeries, all_anomalies, examine};
+use super::anomaly::{Anomaly, Kind, SeriesFit, WeeklySeries, all_anomalies, examine};
 use super::quality::QualityReport;
+
+pub use super::gaps::DaySpan;
 
 pub use calendar::{Calendar, StoreGaps};
 pub use drift::{Drift, Moved, population_stability};
@@ -33,10 +36,12 @@ use calendar::Weeks;
 use verdict::{Findings, ratio};
 use wording::count;
 
+/// Name of the series of all sales.
+pub const TOTAL: &str = "total";
 /// Products listed per direction.
 const MOVERS: usize = 10;
 /// The quantiles shown of every distribution.
-pub const QUANTILES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
+pub const QUANTILES: [f64; 5] = [0.05, 0.25, 0.5, 0.75, 0.95];
 
 /// What a team should know of its history before anything is learned from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,6 +151,14 @@ pub struct Coverage {
     pub active_both: u64,
 }
 
+impl Assessment {
+    /// First days of the weeks whose total sales are an outlier, ascending.
+    pub fn outlier_weeks(&self) -> impl Iterator<Item = NaiveDate> {
+        let is_outlier = |one: &&Anomaly| one.series == TOTAL && one.kind == Kind::Outlier;
+        self.anomalies.iter().filter(is_outlier).map(|one| one.week)
+    }
+}
+
 /// Judges a history from what was observed of it.
 pub fn assess(observed: &Observed, quality: &QualityReport) -> Assessment {
     let calendar = calendar::calendar(observed);
@@ -205,7 +218,7 @@ fn weekly_series(observed: &Observed) -> Vec<SeriesFit> {
     let categories =
         observed.category_weeks.iter().map(|(name, sales)| (format!("category: {name}"), sales));
     let stores = observed.store_weeks.iter().map(|(name, sales)| (format!("store: {name}"), sales));
-    std::iter::once(("total".to_owned(), &total))
+    std::iter::once((TOTAL.to_owned(), &total))
         .chain(categories)
         .chain(stores)
         .map(|(name, sales)| {

@@ -2,18 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
+
 use super::assemble::Part;
 use super::assess::{Assessment, assess};
-use super::column::date_of;
+use super::column::{date_of, day_of};
 use super::config::DataConfig;
 use super::error::DataError;
 use super::forget::Forgotten;
 use super::history::History;
-use super::ingest::{Frame, Names, Request, Rest, Sink, ingest as run};
+use super::ingest::{Frame, Names, Request, Rest, Sink, Snapshots, ingest as run};
 use super::market::Priced;
 use super::rules::Rule;
 use super::store::{self, FolderSink};
 use super::table;
+use crate::features::Matrix;
+use crate::features::behaviour::feature_specs;
 
 /// A list without customers.
 static NOBODY: Forgotten = Forgotten::new();
@@ -40,15 +44,46 @@ pub struct RejectedRow {
 /// [`DataError`] naming the file, row and column of the first thing that cannot be used.
 pub fn ingest(config: &DataConfig, base_dir: &Path, salt: &str) -> Result<History, DataError> {
     let spill_dir = std::env::temp_dir();
-    let request = Request { features: false, ..request(config, base_dir, salt, &spill_dir) };
+    in_memory(&request(config, base_dir, salt, &spill_dir)).map(|(history, _)| history)
+}
+
+/// The same with the customer features as of a day, shape `[n_customers, n_features]`, in the order
+/// of [`feature_specs`](crate::features::behaviour::feature_specs).
+///
+/// # Errors
+/// As [`ingest`].
+pub fn ingest_as_of(
+    config: &DataConfig,
+    base_dir: &Path,
+    salt: &str,
+    as_of: NaiveDate,
+) -> Result<(History, Matrix), DataError> {
+    let spill_dir = std::env::temp_dir();
+    let snapshots = Snapshots::AsOf(day_of(as_of));
+    let request = Request { snapshots, ..request(config, base_dir, salt, &spill_dir) };
+    in_memory(&request)
+}
+
+fn in_memory(request: &Request<'_>) -> Result<(History, Matrix), DataError> {
+    let config = request.config;
     let mut sink = MemorySink::default();
-    let rest = run(&request, &mut sink)?;
-    let mut history = history_of(rest, config).0;
+    let rest = run(request, &mut sink)?;
+    let n_features = feature_specs(&rest.frame.categories).len();
+    let (mut history, observed) = history_of(rest, config);
+    if config.clean.exclude_anomalous_weeks {
+        let assessment = assess(&observed, &history.quality);
+        history.anomalous_weeks = anomalous_weeks(config, &assessment, &history);
+    }
     history.customers = sink.customers;
     history.original_ids = config.keep_ids.then_some(sink.ids);
     history.cells = sink.cells;
     history.fingerprint = history.compute_fingerprint();
-    Ok(history)
+    let mut features = Matrix::new(n_features);
+    for row in sink.features.chunks_exact(n_features) {
+        let pushed = features.push(row);
+        debug_assert!(pushed, "a chunk is a row");
+    }
+    Ok((history, features))
 }
 
 /// The same, written piece by piece into an existing folder together with customer features, price
@@ -81,13 +116,15 @@ pub fn ingest_into_without(
     weeks_before_end: &[u32],
     dir: &Path,
 ) -> Result<Assessment, DataError> {
-    let request = Request { weeks_before_end, forgotten, ..request(config, base_dir, salt, dir) };
+    let snapshots = Snapshots::Regular { weeks_before_end };
+    let request = Request { snapshots, forgotten, ..request(config, base_dir, salt, dir) };
     let mut sink = FolderSink::new(dir, config.keep_ids);
     let rest = run(&request, &mut sink)?;
     let (fingerprint, ledger) = sink.finish()?;
     let (mut history, observed) = history_of(rest, config);
-    history.fingerprint = fingerprint.finish(&history);
     let assessment = assess(&observed, &history.quality);
+    history.anomalous_weeks = anomalous_weeks(config, &assessment, &history);
+    history.fingerprint = fingerprint.finish(&history);
     store::save_rest(&history, dir)?;
     store::save_assessment(&assessment, &ledger, dir)?;
     Ok(assessment)
@@ -99,11 +136,7 @@ pub fn ingest_into_without(
 /// As [`ingest`], except that it is no error when every line is rejected.
 pub fn rejected_rows(config: &DataConfig, base_dir: &Path) -> Result<Vec<RejectedRow>, DataError> {
     let spill_dir = std::env::temp_dir();
-    let request = Request {
-        features: false,
-        list_rejected: true,
-        ..request(config, base_dir, "", &spill_dir)
-    };
+    let request = Request { list_rejected: true, ..request(config, base_dir, "", &spill_dir) };
     let rest = run(&request, &mut MemorySink::default())?;
     let row = |(file, row, rejection): (PathBuf, usize, super::rules::Rejection)| RejectedRow {
         file,
@@ -139,11 +172,18 @@ fn request<'a>(
         base_dir,
         salt,
         spill_dir,
-        weeks_before_end: &[],
-        features: true,
+        snapshots: Snapshots::None,
         list_rejected: false,
         forgotten: &NOBODY,
     }
+}
+
+/// The weeks to be left out of the fit, when asked for.
+fn anomalous_weeks(config: &DataConfig, assessment: &Assessment, history: &History) -> Vec<u32> {
+    let starts: Vec<_> = assessment.outlier_weeks().collect();
+    let is_outlier = |week: &u32| starts.contains(&history.week_start(*week));
+    let asked = config.clean.exclude_anomalous_weeks;
+    (0..history.n_weeks).filter(|week| asked && is_outlier(week)).collect()
 }
 
 /// A history without customers and cells, and what was observed.
@@ -159,6 +199,7 @@ fn history_of(rest: Rest, config: &DataConfig) -> (History, super::assess::Obser
         shelf_depth: rest.shelf_depth,
         offers: rest.offers,
         exposures: rest.exposures,
+        anomalous_weeks: Vec::new(),
         quality: rest.quality,
         fingerprint: String::new(),
     };
@@ -171,6 +212,7 @@ struct MemorySink {
     customers: Vec<String>,
     ids: Vec<String>,
     cells: Vec<super::history::Cell>,
+    features: Vec<f64>,
 }
 
 impl Sink for MemorySink {
@@ -186,6 +228,7 @@ impl Sink for MemorySink {
         }
         part.cells.iter_mut().for_each(|cell| cell.customer += before);
         self.cells.append(&mut part.cells);
+        part.features.iter().for_each(|rows| self.features.extend(rows));
         Ok(())
     }
 

@@ -1,7 +1,9 @@
 //! Past offers and who was given them.
 
 use super::aggregate::Weeks;
+use super::assess::Exposed;
 use super::batch::{IMPOSSIBLE_DAY, MISSING_DAY, Moment};
+use super::column::date_of;
 use super::config::DataConfig;
 use super::error::DataError;
 use super::history::{Exposure, OfferRow};
@@ -174,6 +176,31 @@ impl Logged {
         counts.unknown_offer = kept.iter().filter(unknown).count() as u64;
         kept
     }
+}
+
+/// What the kept exposures, sorted by customer and week, say at a glance. A logged decision to make
+/// no offer is no offer, but its propensity counts.
+pub(super) fn exposed(kept: &[Exposure], offers: &[OfferRow], weeks: Weeks) -> Exposed {
+    let mut exposed = Exposed::default();
+    let is_offer = |one: &Exposure| !offers[usize::from(one.offer)].is_none();
+    for one in kept {
+        if is_offer(one) {
+            let week = date_of(weeks.first_day + 7 * one.week as i32);
+            exposed.add(&offers[usize::from(one.offer)].offer_id, week, one.propensity);
+        } else {
+            exposed.add_none(one.propensity);
+        }
+    }
+    for customer in kept.chunk_by(|left, right| left.customer == right.customer) {
+        exposed.customers += u64::from(customer.iter().any(is_offer));
+        for week in customer.chunk_by(|left, right| left.week == right.week) {
+            let at_once = week.iter().filter(|one| is_offer(one)).count();
+            if at_once > 0 {
+                *exposed.at_once.entry(at_once as u64).or_default() += 1;
+            }
+        }
+    }
+    exposed
 }
 
 fn check_propensities(table: &Table) -> Result<(), DataError> {

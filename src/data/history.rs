@@ -32,6 +32,9 @@ pub struct History {
     pub offers: Vec<OfferRow>,
     /// Logged decisions, sorted by customer, week, offer.
     pub exposures: Vec<Exposure>,
+    /// Weeks whose total sales are outliers, ascending, to be left out of the fit; empty unless
+    /// asked for.
+    pub anomalous_weeks: Vec<u32>,
     /// What cleaning removed, what was assumed, and what a reader should know.
     pub quality: QualityReport,
     /// sha256 (hex) of everything above except `original_ids` and `quality`.
@@ -94,6 +97,13 @@ pub struct OfferRow {
     pub min_spend: f64,
     /// Cost of telling one customer about it, money.
     pub contact_cost: f64,
+}
+
+impl OfferRow {
+    /// Whether it stands for the decision to make no offer.
+    pub fn is_none(&self) -> bool {
+        self.offer_id == "none" || self.mechanic == "none"
+    }
 }
 
 /// One logged decision: this customer was given this offer in this week.
@@ -211,6 +221,8 @@ impl FingerprintBuilder {
             // 0 is outside the range of propensities, so it can stand for "not logged".
             content.numbers(&[one.propensity.unwrap_or(0.0)]);
         }
+        content.count(history.anomalous_weeks.len());
+        content.whole(&history.anomalous_weeks);
         hex(&content.0.finalize())
     }
 }

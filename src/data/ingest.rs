@@ -46,14 +46,23 @@ pub(super) struct Request<'a> {
     pub(super) salt: &'a str,
     /// Folder of a temporary file, needed when the lines outgrow the memory budget.
     pub(super) spill_dir: &'a Path,
-    /// Weeks before the end of the history that features are also wanted for.
-    pub(super) weeks_before_end: &'a [u32],
-    /// Whether features are wanted at all.
-    pub(super) features: bool,
+    /// When customer features are wanted.
+    pub(super) snapshots: Snapshots<'a>,
     /// Whether rejected lines are listed and not only counted.
     pub(super) list_rejected: bool,
     /// Customers who are left out.
     pub(super) forgotten: &'a Forgotten,
+}
+
+/// Dates for which customer features are computed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Snapshots<'a> {
+    /// None.
+    None,
+    /// Back from the end of the history in the configured steps, and these weeks before its end.
+    Regular { weeks_before_end: &'a [u32] },
+    /// The week that begins on this day.
+    AsOf(i32),
 }
 
 /// Who takes what an ingest delivers, in order.
@@ -227,12 +236,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
         let completeness = Completeness { rows: scan.rows, missing: *missing, key };
         observed.completeness.insert(format!("transactions.{column}"), completeness);
     }
-    for one in &exposures {
-        let week = date_of(weeks.first_day + 7 * one.week as i32);
-        let offer = &offers[usize::from(one.offer)].offer_id;
-        observed.exposures.add(offer, week, one.propensity);
-    }
-    observed.exposures.customers = distinct_customers(&exposures);
+    observed.exposures = exposures::exposed(&exposures, &offers, weeks);
     let listed = account.listed.unwrap_or_default();
     let rejected = work.locate(listed);
     let category_totals = assembled.category_totals;
@@ -339,12 +343,17 @@ fn refuse_empty(
 
 /// Weeks that features are computed for: back from the end in equal steps, and those asked for.
 fn snapshots(request: &Request<'_>, weeks: Weeks) -> Vec<u32> {
-    if !request.features {
-        return Vec::new();
-    }
+    let weeks_before_end = match request.snapshots {
+        Snapshots::None => return Vec::new(),
+        Snapshots::AsOf(day) => {
+            let week = (day - weeks.first_day).div_euclid(7);
+            return vec![u32::try_from(week).unwrap_or(0)];
+        }
+        Snapshots::Regular { weeks_before_end } => weeks_before_end,
+    };
     let steps = (0..).map(|step| step * request.config.snapshot_weeks);
     let regular = steps.map_while(|back| weeks.count.checked_sub(back)).filter(|week| *week > 0);
-    let asked = request.weeks_before_end.iter().filter_map(|back| weeks.count.checked_sub(*back));
+    let asked = weeks_before_end.iter().filter_map(|back| weeks.count.checked_sub(*back));
     let mut snapshots: Vec<u32> = regular.chain(asked.filter(|week| *week > 0)).collect();
     snapshots.sort_unstable();
     snapshots.dedup();
@@ -463,11 +472,6 @@ impl Work<'_> {
         };
         listed.into_iter().map(place).collect()
     }
-}
-
-/// Number of customers in exposures sorted by customer.
-fn distinct_customers(exposures: &[Exposure]) -> u64 {
-    exposures.chunk_by(|left, right| left.customer == right.customer).count() as u64
 }
 
 fn report(account: &Account, scan: &Scan, tally: &Tally, config: &DataConfig) -> QualityReport {

@@ -10,6 +10,7 @@ pub mod anomaly;
 mod assemble;
 pub mod assess;
 mod batch;
+pub mod cents;
 mod clean;
 pub mod clean_config;
 mod codec;
@@ -56,7 +57,7 @@ mod tally;
 pub use config::{DataConfig, WeekStart};
 pub use decisions::{DecisionReport, OfferOutcomes, Outcome};
 pub use deliver::{
-    RejectedRow, check_files, ingest, ingest_into, ingest_into_without, rejected_rows,
+    RejectedRow, check_files, ingest, ingest_as_of, ingest_into, ingest_into_without, rejected_rows,
 };
 pub use digest::digest_of_files;
 pub use error::DataError;

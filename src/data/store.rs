@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::assess::Assessment;
 use super::error::DataError;
 use super::history::{Category, Cell, Exposure, History, OfferRow};
+use super::quality::QualityReport;
 use folder::{Folder, Saved, numbers, texts, whole};
 
 pub(super) use folder::TableWriter;
@@ -34,6 +35,8 @@ struct Header {
     first_week: String,
     n_weeks: u32,
     n_categories: usize,
+    #[serde(default)]
+    anomalous_weeks: Vec<u32>,
     fingerprint: String,
 }
 
@@ -60,6 +63,7 @@ pub(super) fn save_rest(history: &History, dir: &Path) -> Result<(), DataError> 
         first_week: history.first_week.to_string(),
         n_weeks: history.n_weeks,
         n_categories: history.n_categories(),
+        anomalous_weeks: history.anomalous_weeks.clone(),
         fingerprint: history.fingerprint.clone(),
     };
     let folder = Folder { dir };
@@ -98,6 +102,14 @@ pub(super) fn save_assessment(
 pub fn load_assessment(dir: &Path) -> Result<(Assessment, LedgerFacts), DataError> {
     let folder = Folder { dir };
     Ok((folder.read_json("assessment.json")?, folder.read_json("ledger.json")?))
+}
+
+/// What cleaning did to a saved history.
+///
+/// # Errors
+/// [`DataError::Store`] when the file is missing or of another format.
+pub fn load_quality(dir: &Path) -> Result<QualityReport, DataError> {
+    Folder { dir }.read_json("quality.json")
 }
 
 /// Fingerprint of a saved history, without reading its tables.
@@ -158,6 +170,7 @@ pub fn load(dir: &Path) -> Result<History, DataError> {
         shelf_depth: folder.read("market")?.numbers("shelf_depth")?,
         offers: read_offers(&folder.read("offers")?)?,
         exposures: read_exposures(&folder.read("exposures")?)?,
+        anomalous_weeks: header.anomalous_weeks,
         quality: folder.read_json("quality.json")?,
         fingerprint: header.fingerprint,
     };

@@ -31,9 +31,8 @@ impl ActionMap {
         let mut by_history_offer = Vec::with_capacity(history.offers.len());
         for row in &history.offers {
             let category = row.category.as_deref().and_then(position).filter(|&c| c < targetable);
-            let is_none = row.offer_id == "none" || row.mechanic == "none";
             by_history_offer.push(match category {
-                _ if is_none => Some(0),
+                _ if row.is_none() => Some(0),
                 Some(category) if row.depth > 0.0 && row.min_spend <= 0.0 => {
                     offers.push(Offer {
                         id: row.offer_id.clone(),

@@ -125,6 +125,7 @@ impl Tally {
 
 /// A customer of the held-out weeks: where they started, and what really happened.
 struct Subject {
+    customer: u32,
     start: CustomerHistory,
     persona: usize,
     logged: Vec<Option<LoggedAction>>,
@@ -168,7 +169,7 @@ fn observe(
         if start.tenure_weeks() == 0 || start.recency_weeks() >= lapse_weeks {
             continue;
         }
-        let persona = ground.personas.assign(&start);
+        let persona = ground.timeline.at(customer as usize, train_end);
         let (mut logged, mut contact_depths) = (vec![None; n_weeks], vec![None; n_weeks]);
         replay.walk(customer, ground.history.n_weeks, |week| {
             if let Some(at) = week.week.checked_sub(train_end) {
@@ -177,7 +178,7 @@ fn observe(
                 actual.add(at as usize, persona, week.record);
             }
         });
-        subjects.push(Subject { start, persona, logged, contact_depths });
+        subjects.push(Subject { customer, start, persona, logged, contact_depths });
     }
     (subjects, actual)
 }
@@ -191,9 +192,8 @@ fn replay_simulated(
     seed: SeedTree,
 ) -> Tally {
     let schema = &ground.schema;
-    let assign = |h: &CustomerHistory| ground.personas.assign(h);
     let first_week = ground.history.first_week;
-    let encoder = Encoder { schema, persona_of: &assign, first_week };
+    let encoder = Encoder { schema, timeline: ground.timeline, first_week };
     let n = schema.n_categories();
     let mut observation = vec![0.0; schema.n_features()];
     let mut record = WeekRecord::empty(n);
@@ -201,12 +201,12 @@ fn replay_simulated(
         let mut history = subject.start.clone();
         let luck = seed.index(i as u64);
         let mut traits = vec![0.0; schema.n_features()];
-        encoder.encode(&history, train_end, &mut traits);
+        encoder.encode(subject.customer, train_end, &history, train_end, &mut traits);
         let mut alive =
             luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
         for (at, logged) in subject.logged.iter().enumerate() {
             let week = train_end + at as u32;
-            encoder.encode(&history, week, &mut observation);
+            encoder.encode(subject.customer, train_end, &history, week, &mut observation);
             let shelf = &ground.history.shelf_depth[week as usize * n..(week as usize + 1) * n];
             let offer = ground.actions.catalogue.offer(logged.map_or(0, |l| l.action));
             let mut stream = luck.index(at as u64).stream();

@@ -59,15 +59,14 @@ pub fn summarise(
     who: &[usize],
 ) -> ResponseSummary {
     let schema = &ground.schema;
-    let assign = |h: &CustomerHistory| ground.personas.assign(h);
-    let first_week = ground.history.first_week;
-    let encoder = Encoder { schema, persona_of: &assign, first_week };
+    let (first_week, n_weeks) = (ground.history.first_week, ground.history.n_weeks);
+    let encoder = Encoder { schema, timeline: ground.timeline, first_week };
     let mut by_persona: Vec<Vec<Vec<f32>>> = vec![Vec::new(); schema.n_personas];
     for &i in who {
-        let persona = assign(&summaries[i]);
+        let persona = ground.timeline.at(i, n_weeks);
         if by_persona[persona].len() < CUSTOMERS_MAX {
             let mut observation = vec![0.0; schema.n_features()];
-            encoder.encode(&summaries[i], ground.history.n_weeks, &mut observation);
+            encoder.encode(i as u32, n_weeks, &summaries[i], n_weeks, &mut observation);
             by_persona[persona].push(observation);
         }
     }

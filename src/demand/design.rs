@@ -5,6 +5,7 @@ use super::glm::Design;
 use super::replay::{LoggedAction, Replay, WeekView};
 use super::world::week_phase;
 use crate::data::History;
+use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
 use promopt_envs::retail::demand::{
     INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
@@ -30,15 +31,23 @@ const WEIGHT_RANGE: (f64, f64) = (0.2, 5.0);
 /// What turns a replayed week into an observation.
 pub(crate) struct Encoder<'a> {
     pub(crate) schema: &'a ObservationSchema,
-    pub(crate) persona_of: &'a (dyn Fn(&CustomerHistory) -> usize + Sync),
+    pub(crate) timeline: &'a PersonaTimeline,
     /// First day of week 0.
     pub(crate) first_week: NaiveDate,
 }
 
 impl Encoder<'_> {
-    pub(crate) fn encode(&self, history: &CustomerHistory, week: u32, out: &mut [f32]) {
+    /// The observation of a customer before a week, with the persona as of `persona_week`.
+    pub(crate) fn encode(
+        &self,
+        customer: u32,
+        persona_week: u32,
+        history: &CustomerHistory,
+        week: u32,
+        out: &mut [f32],
+    ) {
         let at = ObservationContext {
-            persona: (self.persona_of)(history),
+            persona: self.timeline.at(customer as usize, persona_week),
             year_phase: week_phase(self.first_week, week),
             budget_price: 0.0,
         };
@@ -66,37 +75,56 @@ impl Rows {
         }
     }
 
-    /// Rows of the weeks in a range. Weeks of customers silent for so long that their recency has
-    /// saturated say nothing about response and are left out.
+    /// Rows of the weeks in a range; the weeks in `left_out` are replayed but give none. Weeks of
+    /// customers silent for so long that their recency has saturated say nothing about response
+    /// and give none either.
     pub(super) fn collect(
         history: &History,
         replay: &Replay<'_>,
         catalogue: &OfferCatalogue,
         encoder: &Encoder<'_>,
         weeks: Range<u32>,
+        left_out: &[u32],
     ) -> Self {
         let schema = encoder.schema;
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
         let usual = action_shares(history, replay, catalogue.n_actions());
         let mut observation = vec![0.0; schema.n_features()];
         for customer in 0..history.customers.len() as u32 {
-            let first = rows.visit.n();
+            let mut silent_from = rows.visit.n();
             replay.walk(customer, weeks.end, |week| {
                 let known = week.history.tenure_weeks() > 0;
                 if week.week < weeks.start || !known || week.history.recency_weeks() >= RECENCY_MAX
                 {
                     return;
                 }
-                encoder.encode(week.history, week.week, &mut observation);
-                let row = week.week as usize * schema.n_categories();
-                let shelf = &history.shelf_depth[row..row + schema.n_categories()];
-                let weight = stabilised_weight(week.logged, &usual);
-                rows.push(&schema.read(&observation), shelf, catalogue, week, weight);
+                if !left_out.contains(&week.week) {
+                    rows.observe(history, &usual, catalogue, encoder, week, &mut observation);
+                }
+                if week.record.visited() {
+                    silent_from = rows.visit.n();
+                }
             });
-            let last = (first..rows.visit.n()).rev().find(|&i| rows.visit.y[i] > 0.0);
-            rows.tails.push(last.map_or(first, |i| i + 1)..rows.visit.n());
+            rows.tails.push(silent_from..rows.visit.n());
         }
         rows
+    }
+
+    fn observe(
+        &mut self,
+        history: &History,
+        usual: &[f64],
+        catalogue: &OfferCatalogue,
+        encoder: &Encoder<'_>,
+        week: &WeekView<'_>,
+        observation: &mut [f32],
+    ) {
+        let schema = encoder.schema;
+        encoder.encode(week.customer, week.week, week.history, week.week, observation);
+        let row = week.week as usize * schema.n_categories();
+        let shelf = &history.shelf_depth[row..row + schema.n_categories()];
+        let weight = stabilised_weight(week.logged, usual);
+        self.push(&schema.read(observation), shelf, catalogue, week, weight);
     }
 
     fn push(

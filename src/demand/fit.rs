@@ -114,6 +114,9 @@ pub struct FittedDemand {
     pub parts: Vec<PartReport>,
     /// First held-out week.
     pub train_end: u32,
+    /// Weeks before it that gave no rows because their total sales are outliers.
+    #[serde(default)]
+    pub left_out: Vec<u32>,
 }
 
 /// One part: its posterior, and how it went.
@@ -177,7 +180,10 @@ pub(crate) fn fit_demand(
 ) -> Result<FittedDemand, DemandError> {
     let train_end = train_end(history, config)?;
     let replay = Replay::new(history, actions);
-    let collect = |weeks| Rows::collect(history, &replay, &actions.catalogue, encoder, weeks);
+    let left_out: Vec<u32> =
+        history.anomalous_weeks.iter().copied().filter(|week| *week < train_end).collect();
+    let collect =
+        |weeks| Rows::collect(history, &replay, &actions.catalogue, encoder, weeks, &left_out);
     let n_personas = encoder.schema.n_personas;
     let mut all = collect(0..train_end);
     let visit_shape = visit_prior(n_personas);
@@ -214,7 +220,7 @@ pub(crate) fn fit_demand(
     let prices = prices::learn(history, actions, encoder, train_end);
     let posterior =
         Posterior { visit, incidence, quantity, prices, churn, n_personas, offer_evidence };
-    Ok(posterior.into_fitted(config, seed, train_end))
+    Ok(FittedDemand { left_out, ..posterior.into_fitted(config, seed, train_end) })
 }
 
 fn evidence(history: &History, actions: &ActionMap) -> OfferEvidence {
@@ -374,6 +380,7 @@ impl Posterior {
                 .map(|p| p.report.clone())
                 .collect(),
             train_end,
+            left_out: Vec::new(),
         }
     }
 

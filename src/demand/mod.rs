@@ -8,6 +8,8 @@ pub(crate) mod design;
 pub mod error;
 pub mod fit;
 mod glm;
+#[cfg(test)]
+mod left_out_tests;
 pub mod replay;
 pub mod world;
 

@@ -20,6 +20,8 @@ pub struct LoggedAction {
 /// One customer-week of the log.
 #[derive(Debug)]
 pub struct WeekView<'a> {
+    /// Customer index.
+    pub customer: u32,
     /// Week index.
     pub week: u32,
     /// The customer before this week.
@@ -67,7 +69,7 @@ impl<'a> Replay<'a> {
             exposures = later;
             let logged = self.fill_contact(of_week, &mut record);
             if summary.tenure_weeks() > 0 || record.visited() || record.contact_depth.is_some() {
-                each(&WeekView { week, history: &summary, record: &record, logged });
+                each(&WeekView { customer, week, history: &summary, record: &record, logged });
             }
             summary.record(&record);
         }

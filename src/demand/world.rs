@@ -3,7 +3,7 @@
 use super::actions::ActionMap;
 use super::replay::Replay;
 use crate::data::History;
-use crate::features::PersonaModel;
+use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
 use promopt_envs::retail::{
     CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld,
@@ -16,8 +16,8 @@ pub struct Ground<'a> {
     pub history: &'a History,
     /// Catalogue and logged actions.
     pub actions: &'a ActionMap,
-    /// Personas by nearest centre.
-    pub personas: &'a PersonaModel,
+    /// Which persona a customer had when.
+    pub timeline: &'a PersonaTimeline,
     /// The observation schema.
     pub schema: ObservationSchema,
     /// Limits on offers.
@@ -48,11 +48,12 @@ impl<'a> Ground<'a> {
     pub fn new(
         history: &'a History,
         actions: &'a ActionMap,
-        personas: &'a PersonaModel,
+        n_personas: usize,
+        timeline: &'a PersonaTimeline,
         guardrails: &'a Guardrails,
     ) -> Self {
-        let schema = ObservationSchema::new(personas.n_personas(), &category_names(history));
-        Self { history, actions, personas, schema, guardrails }
+        let schema = ObservationSchema::new(n_personas, &category_names(history));
+        Self { history, actions, timeline, schema, guardrails }
     }
 
     /// The replay of the log.
@@ -95,7 +96,7 @@ impl<'a> Ground<'a> {
         until: u32,
     ) -> PromotionWorld {
         let start = |&i: &usize| StartState {
-            persona: self.personas.assign(&summaries[i]),
+            persona: self.timeline.at(i, until),
             history: summaries[i].clone(),
         };
         PromotionWorld {

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::customer::{DISCOUNT_SHARE, FREQUENCY, MONETARY, N_HABITS, RECENCY};
+use super::behaviour::Transform;
 use super::matrix::Matrix;
+use super::preparation::{MIX, Preparation, UNNAMED};
 
 /// |z| of a cluster mean from which a trait is worth a word.
 const NOTABLE: f64 = 0.5;
 /// |z| of a cluster mean from which a trait leads the name.
 const STRIKING: f64 = 0.8;
-
-/// The category of everything that has no category of its own.
-pub(super) const UNNAMED: &str = "other";
 
 /// What one persona is like.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,32 +44,41 @@ pub fn cluster_means(rows: &Matrix, labels: &[usize], n_clusters: usize) -> Matr
     Matrix::from_rows(&sums).expect("every sum has the width of the rows")
 }
 
-/// The z-scores that may give a persona its name: what lies in no named category says nothing.
-fn telling(z_scores: &[f64], categories: &[String]) -> Vec<f64> {
-    let unnamed = |j: usize| j >= N_HABITS && categories[j - N_HABITS] == UNNAMED;
-    z_scores.iter().enumerate().map(|(j, &z)| if unnamed(j) { 0.0 } else { z }).collect()
-}
+/// What a profile is made of: a feature with the words for more and less of it.
+const TRAITS: [(&str, &str, &str, &str); 13] = [
+    ("recency", "days since the last basket", "away for longer", "seen lately"),
+    ("frequency", "baskets per week", "more visits", "fewer visits"),
+    ("monetary_per_basket", "money per basket", "larger baskets", "smaller baskets"),
+    ("lines_per_basket", "lines per basket", "fuller baskets", "few items at a time"),
+    ("discount_share", "share of value taken off", "more discounts", "fewer discounts"),
+    ("deal_depth", "depth when on deal", "deeper deals", "shallower deals"),
+    ("promotion_lift", "buys on deal, times expected", "drawn by deals", "unmoved by deals"),
+    ("offer_line_share", "share of lines with a coupon", "uses coupons", "no coupons"),
+    ("private_label_share", "share of own label", "own label", "national brands"),
+    ("brand_loyalty", "loyalty to brands", "loyal to brands", "switches brands"),
+    ("price_tier", "price tier bought", "dearer products", "cheaper products"),
+    ("category_entropy", "breadth of the basket", "broad range", "few categories"),
+    ("interval_variation", "irregularity of visits", "irregular", "regular rhythm"),
+];
 
-/// The cards of all personas, from unscaled features, labels and mean z-scores.
+/// The cards of all personas, from prepared values, labels and mean z-scores.
 pub(crate) fn describe(
-    features: &Matrix,
+    preparation: &Preparation,
+    values: &Matrix,
     labels: &[usize],
     z_scores: &Matrix,
-    categories: &[String],
 ) -> Vec<PersonaCard> {
     let n_personas = z_scores.n_rows();
-    let means = cluster_means(features, labels, n_personas);
-    let whole = cluster_means(features, &vec![0; features.n_rows()], 1);
-    let words: Vec<String> = categories.iter().map(|name| plain(name)).collect();
-    let telling: Vec<Vec<f64>> = z_scores.rows().map(|row| telling(row, categories)).collect();
-    let views: Vec<Profile<'_>> = (0..n_personas)
-        .map(|persona| Profile {
-            mean: means.row(persona),
-            z: &telling[persona],
-            population: whole.row(0),
-            categories: &words,
-        })
-        .collect();
+    let means = cluster_means(values, labels, n_personas);
+    let whole = cluster_means(values, &vec![0; values.n_rows()], 1);
+    let traits: Vec<Trait> = preparation.features.iter().map(Trait::of).collect();
+    let view = |persona| Profile {
+        mean: means.row(persona),
+        z: z_scores.row(persona),
+        population: whole.row(0),
+        traits: &traits,
+    };
+    let views: Vec<Profile<'_>> = (0..n_personas).map(view).collect();
     let names = unique_names(&views);
     let size = |persona| labels.iter().filter(|&&label| label == persona).count();
     let card = |(persona, (view, name)): (usize, (&Profile<'_>, String))| PersonaCard {
@@ -82,6 +89,43 @@ pub(crate) fn describe(
         description: view.sentence(),
     };
     views.iter().zip(names).enumerate().map(card).collect()
+}
+
+/// A feature as people read it.
+struct Trait {
+    name: String,
+    transform: Transform,
+    /// Category of a category share, in words.
+    category: Option<String>,
+    label: String,
+    more: String,
+    less: String,
+    /// What lies in no named category tells nobody apart.
+    telling: bool,
+}
+
+impl Trait {
+    fn of(feature: &super::preparation::PreparedFeature) -> Self {
+        let name = feature.name.clone();
+        let known = TRAITS.iter().find(|(known, ..)| *known == name);
+        let category = name.strip_prefix(MIX).map(plain);
+        let (label, more, less) = match (&category, known) {
+            (Some(category), _) => (
+                format!("share of spend in {category}"),
+                format!("more {category}"),
+                format!("less {category}"),
+            ),
+            (None, Some((_, label, more, less))) => {
+                ((*label).to_owned(), (*more).to_owned(), (*less).to_owned())
+            }
+            (None, None) => {
+                let words = plain(&name);
+                (words.clone(), format!("high {words}"), format!("low {words}"))
+            }
+        };
+        let telling = name != UNNAMED;
+        Self { name, transform: feature.transform, category, label, more, less, telling }
+    }
 }
 
 /// A category name as a word in a sentence.
@@ -95,20 +139,38 @@ struct Profile<'a> {
     mean: &'a [f64],
     z: &'a [f64],
     population: &'a [f64],
-    categories: &'a [String],
+    traits: &'a [Trait],
 }
 
 impl Profile<'_> {
+    fn position(&self, name: &str) -> Option<usize> {
+        self.traits.iter().position(|one| one.name == name)
+    }
+
+    /// Mean z-score of a feature; 0 when the personas were made without it.
+    fn z(&self, name: &str) -> f64 {
+        self.position(name).map_or(0.0, |at| self.z[at])
+    }
+
+    /// Typical value of a feature in its own unit.
+    fn typical(&self, name: &str) -> Option<f64> {
+        self.position(name).map(|at| self.traits[at].transform.undo(self.mean[at]))
+    }
+
     /// Visit rhythm: absolute where the word claims a rate, relative otherwise.
     fn rhythm(&self) -> &'static str {
-        let weeks_away = self.mean[RECENCY].exp_m1();
-        if self.z[RECENCY] >= STRIKING && self.z[FREQUENCY] <= NOTABLE && weeks_away >= 3.0 {
+        let (recency, frequency) = (self.z("recency"), self.z("frequency"));
+        let days_away = self.typical("recency").unwrap_or(0.0);
+        let visits = self.typical("frequency").unwrap_or(0.0);
+        if recency >= STRIKING && frequency <= NOTABLE && days_away >= 21.0 {
             "lapsing"
-        } else if self.mean[FREQUENCY] >= 0.75 {
+        } else if visits >= 2.5 {
+            "several-times-a-week"
+        } else if visits >= 0.75 {
             "weekly"
-        } else if self.z[FREQUENCY] >= NOTABLE {
+        } else if frequency >= NOTABLE {
             "frequent"
-        } else if self.z[FREQUENCY] <= -NOTABLE {
+        } else if frequency <= -NOTABLE {
             "occasional"
         } else {
             "regular"
@@ -117,12 +179,14 @@ impl Profile<'_> {
 
     /// Who they are: by basket size, or by the category that stands out more.
     fn kind(&self) -> String {
-        let favourite = self.favourite();
-        let leads = |&(_, z): &(usize, f64)| z >= STRIKING && z > self.z[MONETARY].abs();
-        if let Some((category, _)) = favourite.filter(leads) {
-            return format!("{} buyers", self.categories[category]);
+        let size = self.z("monetary_per_basket");
+        let leads = |&(_, z): &(&str, f64)| z >= STRIKING && z > size.abs();
+        if let Some((category, _)) = self.favourite().filter(leads) {
+            return format!("{category} buyers");
         }
-        match self.z[MONETARY] {
+        let family = self.z("category_entropy") >= NOTABLE;
+        match size {
+            z if z >= NOTABLE && family => "family stock-up".to_owned(),
             z if z >= NOTABLE => "stock-up shoppers".to_owned(),
             z if z <= -NOTABLE => "top-up shoppers".to_owned(),
             _ => "shoppers".to_owned(),
@@ -131,8 +195,8 @@ impl Profile<'_> {
 
     /// Attitude to discounts; "full-price" and "deal-driven" also need a share that bears them out.
     fn deals(&self) -> Option<&'static str> {
-        let share = self.mean[DISCOUNT_SHARE];
-        match self.z[DISCOUNT_SHARE] {
+        let share = self.typical("discount_share").unwrap_or(0.0);
+        match self.z("discount_share") {
             z if z >= NOTABLE && share >= 0.1 => Some("deal-driven"),
             z if z >= NOTABLE => Some("more deals than most"),
             z if z <= -NOTABLE && share <= 0.05 => Some("full-price"),
@@ -141,10 +205,15 @@ impl Profile<'_> {
         }
     }
 
+    /// The category shares with their z-scores, without the nameless one.
+    fn mix(&self) -> impl Iterator<Item = (&str, f64)> {
+        let named = self.traits.iter().zip(self.z).filter(|(one, _)| one.telling);
+        named.filter_map(|(one, z)| Some((one.category.as_deref()?, *z)))
+    }
+
     /// The category with the largest z-score.
-    fn favourite(&self) -> Option<(usize, f64)> {
-        let scores = self.z[N_HABITS..].iter().copied().enumerate();
-        scores.reduce(|best, next| if next.1 > best.1 { next } else { best })
+    fn favourite(&self) -> Option<(&str, f64)> {
+        self.mix().reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
     fn name(&self) -> String {
@@ -154,55 +223,47 @@ impl Profile<'_> {
 
     /// Further traits for telling personas of equal name apart, the most striking first.
     fn further_traits(&self) -> Vec<String> {
-        let mut order: Vec<usize> = (0..self.z.len()).filter(|&j| self.z[j] != 0.0).collect();
+        let telling = |&j: &usize| self.traits[j].telling && self.z[j] != 0.0;
+        let mut order: Vec<usize> = (0..self.z.len()).filter(telling).collect();
         order.sort_by(|&a, &b| self.z[b].abs().total_cmp(&self.z[a].abs()).then(a.cmp(&b)));
-        let words = |j: usize| match (j, self.z[j] > 0.0) {
-            (RECENCY, true) => "away for longer".to_owned(),
-            (RECENCY, false) => "seen lately".to_owned(),
-            (FREQUENCY, true) => "more visits".to_owned(),
-            (FREQUENCY, false) => "fewer visits".to_owned(),
-            (MONETARY, true) => "larger baskets".to_owned(),
-            (MONETARY, false) => "smaller baskets".to_owned(),
-            (DISCOUNT_SHARE, true) => "more discounts".to_owned(),
-            (DISCOUNT_SHARE, false) => "fewer discounts".to_owned(),
-            (_, true) => format!("more {}", self.categories[j - N_HABITS]),
-            (_, false) => format!("less {}", self.categories[j - N_HABITS]),
+        let words = |j: usize| match self.z[j] > 0.0 {
+            true => self.traits[j].more.clone(),
+            false => self.traits[j].less.clone(),
         };
         order.into_iter().map(words).collect()
     }
 
     fn values(&self) -> Vec<(String, f64)> {
-        let habits = [
-            ("weeks since the last visit", self.mean[RECENCY].exp_m1()),
-            ("share of weeks with a visit", self.mean[FREQUENCY]),
-            ("money per visit week", self.mean[MONETARY].exp_m1()),
-            ("discount share of value", self.mean[DISCOUNT_SHARE]),
-        ];
-        let mix = self.categories.iter().zip(&self.mean[N_HABITS..]);
-        let mix = mix.map(|(name, &share)| (format!("share of purchases in {name}"), share));
-        habits.into_iter().map(|(label, value)| (label.to_owned(), value)).chain(mix).collect()
+        let natural = self.traits.iter().zip(self.mean);
+        natural.map(|(one, mean)| (one.label.clone(), one.transform.undo(*mean))).collect()
     }
 
     fn sentence(&self) -> String {
-        let (mean, all) = (self.mean, self.population);
-        let mut text = format!(
-            "Visits in {:.0}% of weeks (all customers {:.0}%), typically spends {:.2} a visit week \
-             (all {:.2}), gets {:.0}% of value discounted (all {:.0}%), last seen {:.1} weeks ago \
-             (all {:.1}).",
-            100.0 * mean[FREQUENCY],
-            100.0 * all[FREQUENCY],
-            mean[MONETARY].exp_m1(),
-            all[MONETARY].exp_m1(),
-            100.0 * mean[DISCOUNT_SHARE],
-            100.0 * all[DISCOUNT_SHARE],
-            mean[RECENCY].exp_m1(),
-            all[RECENCY].exp_m1(),
-        );
+        let own = |name: &str| self.typical(name);
+        let all = |name: &str| {
+            self.position(name).map(|at| self.traits[at].transform.undo(self.population[at]))
+        };
+        let mut said: Vec<String> = Vec::new();
+        if let (Some(own), Some(all)) = (own("frequency"), all("frequency")) {
+            said.push(format!("{own:.1} baskets a week (all customers {all:.1})"));
+        }
+        if let (Some(own), Some(all)) = (own("monetary_per_basket"), all("monetary_per_basket")) {
+            said.push(format!("{own:.2} a basket (all {all:.2})"));
+        }
+        if let (Some(own), Some(all)) = (own("discount_share"), all("discount_share")) {
+            said.push(format!("{:.0}% of value taken off (all {:.0}%)", 100.0 * own, 100.0 * all));
+        }
+        if let (Some(own), Some(all)) = (own("recency"), all("recency")) {
+            said.push(format!("last seen {own:.0} days ago (all {all:.0})"));
+        }
+        let mut text = match said.is_empty() {
+            true => String::new(),
+            false => format!("Typically {}.", said.join(", ")),
+        };
         let listed = |keep: &dyn Fn(f64) -> bool| {
-            let pairs = self.categories.iter().zip(&self.z[N_HABITS..]);
-            let mut kept: Vec<_> = pairs.filter(|(_, z)| keep(**z)).collect();
+            let mut kept: Vec<(&str, f64)> = self.mix().filter(|(_, z)| keep(*z)).collect();
             kept.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-            let names: Vec<&str> = kept.iter().take(3).map(|(name, _)| name.as_str()).collect();
+            let names: Vec<&str> = kept.iter().take(3).map(|(name, _)| *name).collect();
             names.join(", ")
         };
         let (more, less) = (listed(&|z| z >= NOTABLE), listed(&|z| z <= -NOTABLE));
@@ -254,84 +315,5 @@ fn last_repeat(names: &[String]) -> Option<usize> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const POPULATION: [f64; 6] = [1.5, 0.4, 3.0, 0.1, 0.5, 0.5];
-
-    fn categories() -> Vec<String> {
-        vec!["produce".to_owned(), "pantry".to_owned()]
-    }
-
-    fn profile<'a>(mean: &'a [f64], z: &'a [f64], categories: &'a [String]) -> Profile<'a> {
-        Profile { mean, z, population: &POPULATION, categories }
-    }
-
-    #[test]
-    fn names_say_what_the_profile_says() {
-        let categories = categories();
-        let cases = [
-            (
-                [0.2, 0.9, 4.5, 0.3, 0.5, 0.5],
-                [-1.0, 1.5, 1.2, 1.1, 0.0, 0.0],
-                "weekly stock-up shoppers, deal-driven",
-            ),
-            (
-                [1.5, 0.1, 3.0, 0.0, 0.5, 0.5],
-                [0.1, -1.0, 0.0, -0.9, 0.0, 0.0],
-                "occasional shoppers, full-price",
-            ),
-            (
-                [2.5, 0.3, 3.0, 0.1, 0.8, 0.2],
-                [1.5, -0.4, 0.1, 0.0, 1.2, -1.2],
-                "lapsing produce buyers",
-            ),
-            ([1.5, 0.4, 3.0, 0.1, 0.5, 0.5], [0.0; 6], "regular shoppers"),
-        ];
-        for (mean, z, name) in cases {
-            assert_eq!(profile(&mean, &z, &categories).name(), name);
-        }
-    }
-
-    #[test]
-    fn words_that_claim_a_level_need_that_level() {
-        let categories = categories();
-        let few_deals = [1.5, 0.4, 3.0, 0.03, 0.5, 0.5];
-        let z = [0.0, 0.0, 0.0, 1.0, 0.0, 0.0];
-        assert_eq!(profile(&few_deals, &z, &categories).deals(), Some("more deals than most"));
-        let seen_last_week = [1.0_f64.ln_1p(), 0.4, 3.0, 0.1, 0.5, 0.5];
-        let z = [2.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(profile(&seen_last_week, &z, &categories).rhythm(), "regular");
-    }
-
-    #[test]
-    fn equal_names_grow_until_they_differ() {
-        let categories = categories();
-        let (first, second) = ([0.0, 0.0, 0.3, 0.0, 0.0, 0.0], [0.0, 0.0, -0.3, 0.0, 0.1, 0.0]);
-        let views = [&first, &second].map(|z| profile(&POPULATION, z, &categories));
-        assert_eq!(
-            unique_names(&views),
-            ["regular shoppers, larger baskets", "regular shoppers, smaller baskets"]
-        );
-    }
-
-    #[test]
-    fn personas_alike_in_everything_are_numbered() {
-        let categories = categories();
-        let views = [0, 1, 2].map(|_| profile(&POPULATION, &[0.0; 6], &categories));
-        let mut names = unique_names(&views);
-        assert_eq!(names[0], "regular shoppers");
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), 3);
-    }
-
-    #[test]
-    fn the_sentence_lists_what_is_bought_more_and_less() {
-        let categories = categories();
-        let z = [0.0, 0.0, 0.0, 0.0, 1.0, -1.0];
-        let text = profile(&POPULATION, &z, &categories).sentence();
-        assert!(text.ends_with("Buys more produce and less pantry than others."), "{text}");
-        assert!(text.starts_with("Visits in 40% of weeks (all customers 40%)"), "{text}");
-    }
-}
+#[path = "cards_tests.rs"]
+mod tests;

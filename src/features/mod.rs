@@ -1,15 +1,15 @@
-//! From a customer's history to persona features, clusters and named personas.
+//! From a customer's purchases to features, clusters, named personas and lifetime value.
 //!
-//! Nothing here reads files or rows: training, scoring and serving all hand over the same
-//! [`CustomerHistory`](promopt_envs::retail::CustomerHistory), so a customer is put into the same
-//! persona wherever the question is asked.
+//! Nothing here reads files: [`behaviour`] is the one computation of features as of any date, for
+//! training, scoring and serving, so a customer is put into the same persona wherever the question
+//! is asked.
 
 pub mod behaviour;
 pub mod cards;
 pub mod cluster_error;
 pub mod correlation;
-pub mod customer;
 pub mod drift;
+pub mod evidence;
 pub mod gap;
 pub mod gmm;
 #[cfg(test)]
@@ -21,17 +21,21 @@ pub mod mixture;
 pub mod noise;
 pub mod pca;
 pub mod personas;
+pub mod preparation;
 mod sample;
 pub mod scale;
+mod selection;
 pub mod silhouette;
 pub mod stability;
+pub mod timeline;
 pub mod value;
 pub mod ward;
 
 pub use cards::PersonaCard;
-pub use customer::{feature_names, feature_units, persona_features};
 pub use kmeans::{KMeans, KMeansConfig, KMeansError};
 pub use matrix::Matrix;
 pub use personas::{PersonaConfig, PersonaError, PersonaModel};
+pub use preparation::Preparation;
 pub use scale::FeatureScale;
 pub use silhouette::{KScore, mean_silhouette};
+pub use timeline::PersonaTimeline;

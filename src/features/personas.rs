@@ -1,35 +1,35 @@
-//! The persona model: scales, centres and cards, fitted once and carried to every decision.
+//! The persona model: preparation, centres and cards, fitted once and carried to every decision.
 
 use promopt_envs::SeedTree;
-use promopt_envs::retail::CustomerHistory;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::behaviour::{FeatureSpec, default_persona_features, feature_specs};
 use super::cards::{self, PersonaCard};
-use super::customer::{FREQUENCY, MONETARY, N_HABITS, feature_names, persona_features};
+use super::cluster_error::ClusterError;
+use super::gmm::{self, GmmConfig};
 use super::kmeans::{KMeansError, nearest};
 use super::matrix::Matrix;
-use super::scale::FeatureScale;
-use super::silhouette::{KScore, choose_k};
+use super::mixture::{CovarianceKind, Gmm};
+use super::preparation::Preparation;
+use super::selection;
+use super::silhouette::KScore;
 
 /// Mean silhouette below which there is no clear structure (Kaufman and Rousseeuw 1990, table 4).
 pub const CLEAR_STRUCTURE: f64 = 0.25;
 
 /// Why personas cannot be learned.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum PersonaError {
-    /// The range of k is empty or starts at 0.
-    #[error(
-        "expected 1 <= k_min <= k_max and n_init >= 1, got k_min = {k_min}, k_max = {k_max}, \
-         n_init = {n_init}; correct the persona settings"
-    )]
+    /// A setting is out of range.
+    #[error("expected {expected} for `{key}` in [personas], got {found}; correct the config file")]
     Settings {
-        /// Fewest personas.
-        k_min: usize,
-        /// Most personas.
-        k_max: usize,
-        /// Starts of each clustering.
-        n_init: usize,
+        /// The key.
+        key: &'static str,
+        /// What would be accepted.
+        expected: String,
+        /// What stands there.
+        found: String,
     },
     /// There are not enough customers that differ.
     #[error(
@@ -39,42 +39,50 @@ pub enum PersonaError {
     TooFewCustomers {
         /// Fewest personas asked for.
         needed: usize,
-        /// Customers that differ in a scaled feature.
+        /// Customers that differ in a prepared feature.
         distinct: usize,
         /// Customers given.
         n_customers: usize,
     },
-    /// A history has another number of categories than the names given.
-    #[error(
-        "expected {expected} categories in the history of customer {customer}, got {found}; build \
-         histories and personas from one category list"
-    )]
-    Categories {
-        /// Position of the customer.
-        customer: usize,
-        /// Categories named.
-        expected: usize,
-        /// Categories in the history.
-        found: usize,
-    },
-    /// A feature is NaN or infinite.
-    #[error(
-        "expected a finite {feature} for customer {customer}, got NaN or infinity; check the money \
-         columns of the transactions"
-    )]
-    NotFinite {
-        /// Position of the customer.
-        customer: usize,
-        /// Name of the feature.
-        feature: String,
-    },
     /// Clustering refused for a reason that the checks above do not name.
     #[error(transparent)]
-    KMeans(#[from] KMeansError),
+    Cluster(#[from] ClusterError),
+}
+
+impl From<KMeansError> for PersonaError {
+    fn from(error: KMeansError) -> Self {
+        Self::Cluster(error.into())
+    }
+}
+
+/// How customers are grouped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// k-means from k-means++ starts; mini-batch above 50,000 customers.
+    #[default]
+    KMeans,
+    /// Gaussian mixture with diagonal covariances.
+    GaussianMixture,
+    /// Ward's tree on a sample; the rest goes to the nearest centre.
+    Ward,
+}
+
+/// What the number of personas is chosen by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChooseBy {
+    /// The largest mean silhouette.
+    #[default]
+    Silhouette,
+    /// The gap statistic's rule.
+    Gap,
+    /// The lowest BIC of Gaussian mixtures.
+    Bic,
 }
 
 /// Settings of the persona fit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PersonaConfig {
     /// Fewest personas, ≥ 1.
@@ -83,23 +91,76 @@ pub struct PersonaConfig {
     pub k_max: usize,
     /// Starts of each clustering.
     pub n_init: usize,
+    /// How customers are grouped.
+    pub method: Method,
+    /// What the number of personas is chosen by.
+    pub choose_by: ChooseBy,
+    /// Features to group by; empty means the default list.
+    pub features: Vec<String>,
+    /// |r| beyond which a feature repeats an earlier one and is left out.
+    pub max_correlation: f64,
+    /// Bootstrap samples of the stability; 0 leaves stability and gap statistic out.
+    pub n_bootstrap: usize,
+    /// Weeks that lifetime value looks ahead.
+    pub value_weeks: u32,
+    /// Yearly rate at which future margin is discounted.
+    pub yearly_discount_rate: f64,
 }
 
 impl Default for PersonaConfig {
     fn default() -> Self {
-        Self { k_min: 3, k_max: 7, n_init: 8 }
+        Self {
+            k_min: 3,
+            k_max: 7,
+            n_init: 8,
+            method: Method::KMeans,
+            choose_by: ChooseBy::Silhouette,
+            features: Vec::new(),
+            max_correlation: 0.95,
+            n_bootstrap: 20,
+            value_weeks: 52,
+            yearly_discount_rate: 0.1,
+        }
+    }
+}
+
+impl PersonaConfig {
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`PersonaError::Settings`] naming the first key that is out of range.
+    pub fn validate(&self) -> Result<(), PersonaError> {
+        let require = |ok: bool, key, expected: &str, found: String| {
+            let expected = expected.to_owned();
+            if ok { Ok(()) } else { Err(PersonaError::Settings { key, expected, found }) }
+        };
+        let &Self { k_min, k_max, n_init, .. } = self;
+        require(k_min >= 1, "k_min", "at least 1", k_min.to_string())?;
+        require(k_max >= k_min, "k_max", "at least k_min", k_max.to_string())?;
+        require(k_max <= 50, "k_max", "at most 50", k_max.to_string())?;
+        require(n_init >= 1, "n_init", "at least 1", n_init.to_string())?;
+        let r = self.max_correlation;
+        require(r > 0.0 && r <= 1.0, "max_correlation", "in (0, 1]", r.to_string())?;
+        let n = self.n_bootstrap;
+        require(n == 0 || n >= 2, "n_bootstrap", "0 (off) or at least 2", n.to_string())?;
+        let weeks = self.value_weeks;
+        require((1..=1040).contains(&weeks), "value_weeks", "1 to 1040", weeks.to_string())?;
+        let rate = self.yearly_discount_rate;
+        require((0.0..1.0).contains(&rate), "yearly_discount_rate", "in [0, 1)", rate.to_string())
     }
 }
 
 /// Learned personas: everything needed to put any customer into one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PersonaModel {
-    /// Names of the features, as [`feature_names`].
-    pub feature_names: Vec<String>,
-    /// Scales of the features, in the same order.
-    pub scales: Vec<FeatureScale>,
-    /// Centres in scaled units, shape `[n_personas, n_features]`.
+    /// How features become points.
+    pub preparation: Preparation,
+    /// How customers were grouped.
+    pub method: Method,
+    /// Centres of the personas among the points, shape `[n_personas, n_features]`.
     pub centres: Matrix,
+    /// Spread of each persona, for soft membership (and, with a mixture, for the assignment).
+    pub mixture: Gmm,
     /// What each persona is like, in persona order.
     pub cards: Vec<PersonaCard>,
     /// Scores of every number of personas tried.
@@ -109,68 +170,67 @@ pub struct PersonaModel {
 }
 
 impl PersonaModel {
-    /// Learns personas from the histories, and returns the persona of each customer with them.
+    /// Learns personas from rows of customer features, and returns the persona of each row.
     ///
-    /// Features are clipped to their 1% and 99% quantiles, standardised, and clustered by k-means
-    /// with the k in `k_min..=k_max` of the largest mean silhouette. When there are more categories
-    /// than the four features of how a customer buys, the categories are weighted down by
-    /// `sqrt(4 / n_categories)` so that together they weigh the same; "other" weighs nothing. Personas are numbered by mean
-    /// money per week (monetary × frequency), the largest first. The order of the customers changes
-    /// nothing but the order of the labels.
+    /// `rows` has the columns of [`feature_specs`]`(categories)`. Personas are numbered by mean
+    /// money per week, the largest first. The order of the customers changes nothing but the order
+    /// of the labels.
     ///
     /// # Errors
     ///
-    /// When the settings are out of range, a history has other categories or a feature that is not
-    /// finite, or fewer than `k_min` customers differ.
+    /// When the settings are out of range, a feature is not known, or fewer than `k_min` customers
+    /// differ.
     pub fn fit(
-        histories: &[&CustomerHistory],
+        rows: &Matrix,
         categories: &[String],
         config: &PersonaConfig,
         seeds: SeedTree,
     ) -> Result<(Self, Vec<usize>), PersonaError> {
-        let &PersonaConfig { k_min, k_max, n_init } = config;
-        if k_min == 0 || k_max < k_min || n_init == 0 {
-            return Err(PersonaError::Settings { k_min, k_max, n_init });
-        }
-        let given = training_features(histories, categories)?;
-        let n_customers = histories.len();
-        if n_customers < k_min {
-            let distinct = given.n_distinct_rows();
-            return Err(PersonaError::TooFewCustomers { needed: k_min, distinct, n_customers });
-        }
-        let order = given.sorted_order();
-        let features = given.select(&order);
-        let weight = (N_HABITS as f64 / categories.len().max(N_HABITS) as f64).sqrt();
-        let weight_of = |j: usize| match j.checked_sub(N_HABITS) {
-            None => 1.0,
-            Some(category) if categories[category] == cards::UNNAMED => 0.0,
-            Some(_) => weight,
+        config.validate()?;
+        let specs = feature_specs(categories);
+        let chosen = chosen_columns(&specs, categories, config)?;
+        let n_customers = rows.n_rows();
+        let too_few = |distinct: usize| PersonaError::TooFewCustomers {
+            needed: config.k_min,
+            distinct,
+            n_customers,
         };
-        let scale = |j| FeatureScale::fit(features.column(j), weight_of(j));
-        let scales: Vec<FeatureScale> = (0..features.n_columns()).map(scale).collect();
-        let scaled = map_rows(&features, |row| scaled_row(&scales, row));
-        let (fit, k_scores) =
-            choose_k(&scaled, k_min, k_max, n_init, seeds).map_err(|error| match error {
-                KMeansError::TooFewPoints { needed, found, .. } => {
-                    PersonaError::TooFewCustomers { needed, distinct: found, n_customers }
-                }
-                other => PersonaError::KMeans(other),
-            })?;
-        let centres =
-            fit.centres.select(&by_weekly_money(&features, &fit.labels, fit.centres.n_rows()));
-        let sorted_labels: Vec<usize> = scaled.rows().map(|row| nearest(&centres, row)).collect();
-        let n_personas = centres.n_rows();
-        let z_rows = map_rows(&features, |row| {
-            scales.iter().zip(row).map(|(scale, &value)| scale.z_score(value)).collect()
-        });
-        let z_scores = cards::cluster_means(&z_rows, &sorted_labels, n_personas);
-        let cards = cards::describe(&features, &sorted_labels, &z_scores, categories);
-        let mut labels = vec![0; n_customers];
-        for (&customer, &label) in order.iter().zip(&sorted_labels) {
-            labels[customer] = label;
+        if n_customers < config.k_min {
+            return Err(too_few(n_customers));
         }
-        let feature_names = feature_names(categories);
-        Ok((Self { feature_names, scales, centres, cards, k_scores, z_scores }, labels))
+        let order = rows.sorted_order();
+        let sorted = rows.select(&order);
+        let preparation = Preparation::fit(&specs, &sorted, &chosen, config.max_correlation)?;
+        let points = preparation.map(&sorted, Preparation::point);
+        let distinct = points.n_distinct_rows();
+        if distinct < config.k_min {
+            return Err(too_few(distinct));
+        }
+        let (centres, k_scores) = selection::centres(&points, config, distinct, seeds)?;
+        let labels: Vec<usize> = points.rows().map(|row| nearest(&centres, row)).collect();
+        let weekly = specs.iter().position(|spec| spec.name == "monetary_per_week");
+        let money = sorted.column(weekly.expect("the feature list has money per week"));
+        let centres = centres.select(&by_money(&money, &labels, centres.n_rows()));
+        let mut labels: Vec<usize> = points.rows().map(|row| nearest(&centres, row)).collect();
+        let n_personas = centres.n_rows();
+        let kind = CovarianceKind::Diagonal;
+        let mixture = gmm::fit_from_labels(&points, &labels, &GmmConfig::new(n_personas, kind))?;
+        if config.method == Method::GaussianMixture {
+            for (label, row) in labels.iter_mut().zip(points.rows()) {
+                *label = mixture.assign(row)?;
+            }
+        }
+        let z_rows = preparation.map(&sorted, Preparation::z_scores);
+        let z_scores = cards::cluster_means(&z_rows, &labels, n_personas);
+        let values = preparation.map(&sorted, Preparation::values);
+        let cards = cards::describe(&preparation, &values, &labels, &z_scores);
+        let mut by_customer = vec![0; n_customers];
+        for (&customer, &label) in order.iter().zip(&labels) {
+            by_customer[customer] = label;
+        }
+        let method = config.method;
+        let model = Self { preparation, method, centres, mixture, cards, k_scores, z_scores };
+        Ok((model, by_customer))
     }
 
     /// Number of personas.
@@ -184,15 +244,30 @@ impl PersonaModel {
         self.cards.iter().map(|card| card.name.as_str())
     }
 
-    /// Persona of a customer: that of the nearest centre, as the labels of [`fit`](Self::fit).
-    ///
-    /// The history must have the categories the model was fitted with.
+    /// Names of the features that customers were grouped by.
+    pub fn feature_names(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.preparation.features.iter().map(|feature| feature.name.as_str())
+    }
+
+    /// Persona of a row of customer features, without any refit: that of the nearest centre, or the
+    /// likeliest component of a mixture. The row must have the columns of
+    /// [`Preparation::inputs`].
     #[must_use]
-    pub fn assign(&self, history: &CustomerHistory) -> usize {
-        let mut features = Vec::with_capacity(self.scales.len());
-        persona_features(history, &mut features);
-        debug_assert_eq!(features.len(), self.scales.len());
-        nearest(&self.centres, &scaled_row(&self.scales, &features))
+    pub fn assign(&self, row: &[f64]) -> usize {
+        let point = self.preparation.point(row);
+        match self.method {
+            // A prepared point is finite and of the right length, so the mixture cannot refuse it.
+            Method::GaussianMixture => self.mixture.assign(&point).unwrap_or(0),
+            Method::KMeans | Method::Ward => nearest(&self.centres, &point),
+        }
+    }
+
+    /// Probability of each persona for a row, from the mixture around the personas.
+    #[must_use]
+    pub fn membership(&self, row: &[f64]) -> Vec<f64> {
+        let point = self.preparation.point(row);
+        let even = || vec![1.0 / self.n_personas() as f64; self.n_personas()];
+        self.mixture.responsibilities(&point).unwrap_or_else(|_| even())
     }
 
     /// Mean silhouette of the clustering that was kept.
@@ -216,41 +291,33 @@ impl PersonaModel {
     }
 }
 
-fn training_features(
-    histories: &[&CustomerHistory],
+fn chosen_columns(
+    specs: &[FeatureSpec],
     categories: &[String],
-) -> Result<Matrix, PersonaError> {
-    let names = feature_names(categories);
-    let mut features = Matrix::new(names.len());
-    let mut row = Vec::with_capacity(names.len());
-    for (customer, history) in histories.iter().enumerate() {
-        persona_features(history, &mut row);
-        if !features.push(&row) {
-            let (expected, found) = (categories.len(), history.n_categories());
-            return Err(PersonaError::Categories { customer, expected, found });
-        }
-    }
-    match features.first_not_finite() {
-        Some((customer, column)) => {
-            Err(PersonaError::NotFinite { customer, feature: names[column].clone() })
-        }
-        None => Ok(features),
-    }
-}
-
-fn scaled_row(scales: &[FeatureScale], features: &[f64]) -> Vec<f64> {
-    let pairs = scales.iter().zip(features);
-    pairs.map(|(scale, &value)| scale.z_score(value) * scale.weight).collect()
-}
-
-fn map_rows(matrix: &Matrix, map: impl Fn(&[f64]) -> Vec<f64>) -> Matrix {
-    let rows: Vec<Vec<f64>> = matrix.rows().map(map).collect();
-    Matrix::from_rows(&rows).expect("the map gives rows of one length")
+    config: &PersonaConfig,
+) -> Result<Vec<usize>, PersonaError> {
+    let names = match config.features.is_empty() {
+        true => default_persona_features(categories),
+        false => config.features.clone(),
+    };
+    let column = |name: &String| {
+        specs.iter().position(|spec| spec.name == *name).ok_or_else(|| PersonaError::Settings {
+            key: "features",
+            expected: format!(
+                "some of {}",
+                specs.iter().map(|spec| spec.name.as_str()).collect::<Vec<_>>().join(", ")
+            ),
+            found: name.clone(),
+        })
+    };
+    names.iter().map(column).collect()
 }
 
 /// Clusters by mean money per week, the largest first.
-fn by_weekly_money(features: &Matrix, labels: &[usize], n_clusters: usize) -> Vec<usize> {
-    let money = map_rows(features, |row| vec![row[MONETARY].exp_m1() * row[FREQUENCY]]);
+fn by_money(money: &[f64], labels: &[usize], n_clusters: usize) -> Vec<usize> {
+    let rows: Vec<[f64; 1]> =
+        money.iter().map(|value| [if value.is_finite() { *value } else { 0.0 }]).collect();
+    let money = Matrix::from_rows(&rows).expect("every row has one value");
     let means = cards::cluster_means(&money, labels, n_clusters).column(0);
     let mut order: Vec<usize> = (0..n_clusters).collect();
     order.sort_by(|&a, &b| means[b].total_cmp(&means[a]));
@@ -258,193 +325,5 @@ fn by_weekly_money(features: &Matrix, labels: &[usize], n_clusters: usize) -> Ve
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use promopt_envs::retail::{CategoryWeek, WeekRecord};
-    use rand::Rng;
-
-    /// How one kind of customer shops: chance of a visit, money in the favourite category, depth of
-    /// discount, favourite category, weeks since they stopped.
-    type Kind = (f64, f64, f64, usize, usize);
-
-    const KINDS: [Kind; 4] = [
-        (0.95, 90.0, 0.30, 0, 0),
-        (0.90, 20.0, 0.00, 1, 0),
-        (0.25, 40.0, 0.02, 2, 0),
-        (0.60, 45.0, 0.15, 0, 20),
-    ];
-
-    fn categories(n: usize) -> Vec<String> {
-        ["produce", "snacks", "household"].iter().take(n).map(|&name| name.to_owned()).collect()
-    }
-
-    fn shopper(kind: Kind, n_categories: usize, seeds: SeedTree) -> CustomerHistory {
-        let (visit, money, depth, favourite, stopped) = kind;
-        let mut stream = seeds.stream();
-        let mut history = CustomerHistory::new(n_categories);
-        for week in 0..80 {
-            let mut record = WeekRecord::empty(n_categories);
-            if stream.random::<f64>() < visit && week < 80 - stopped {
-                let wanted = favourite % n_categories;
-                let gross = money * stream.random_range(0.8..1.2);
-                let shelf_discount = gross * depth;
-                record.categories[wanted] =
-                    CategoryWeek { units: 1.0, gross, shelf_discount, ..Default::default() };
-            }
-            history.record(&record);
-        }
-        history
-    }
-
-    /// Customers of the four kinds in turn.
-    fn population(n: usize, n_categories: usize) -> Vec<CustomerHistory> {
-        let seeds = SeedTree::new(11);
-        (0..n).map(|i| shopper(KINDS[i % 4], n_categories, seeds.index(i as u64))).collect()
-    }
-
-    fn fit(
-        histories: &[CustomerHistory],
-        n_categories: usize,
-    ) -> Result<(PersonaModel, Vec<usize>), PersonaError> {
-        let histories: Vec<&CustomerHistory> = histories.iter().collect();
-        let categories = categories(n_categories);
-        PersonaModel::fit(&histories, &categories, &PersonaConfig::default(), SeedTree::new(4))
-    }
-
-    #[test]
-    fn kinds_of_shoppers_are_recovered_and_named() {
-        let histories = population(200, 3);
-        let (model, labels) = fit(&histories, 3).expect("enough customers");
-        assert_eq!(model.n_personas(), 4);
-        for (i, &label) in labels.iter().enumerate() {
-            assert_eq!(label, labels[i % 4], "customer {i} is with others of its kind");
-        }
-        // The stock-up kind brings most money a week, so it comes first.
-        assert_eq!(labels[0], 0);
-        let names: Vec<&str> = model.names().collect();
-        assert!(names[0].starts_with("weekly stock-up shoppers, deal-driven"), "{names:?}");
-        assert!(names[labels[3]].starts_with("lapsing"), "{names:?}");
-        assert!(names[labels[2]].starts_with("occasional"), "{names:?}");
-        assert!(names[labels[1]].contains("full-price"), "{names:?}");
-        assert_eq!(model.cards.iter().map(|card| card.size).sum::<usize>(), 200);
-        assert!(model.cards.iter().all(|card| card.share == 0.25));
-        assert_eq!(model.warning(), None);
-        assert_eq!(model.k_scores.len(), 5);
-        assert_eq!((model.z_scores.n_rows(), model.z_scores.n_columns()), (4, 7));
-    }
-
-    #[test]
-    fn assigning_a_training_customer_gives_the_training_label() {
-        let histories = population(300, 3);
-        let (model, labels) = fit(&histories, 3).expect("enough customers");
-        let json = serde_json::to_string(&model).expect("a model is plain data");
-        let read: PersonaModel = serde_json::from_str(&json).expect("as written");
-        for (history, &label) in histories.iter().zip(&labels) {
-            assert_eq!(model.assign(history), label);
-            assert_eq!(read.assign(history), label);
-        }
-    }
-
-    #[test]
-    fn the_order_of_customers_changes_only_the_order_of_labels() {
-        let histories = population(120, 3);
-        let (model, labels) = fit(&histories, 3).expect("enough customers");
-        let reversed: Vec<CustomerHistory> = histories.into_iter().rev().collect();
-        let (again, reversed_labels) = fit(&reversed, 3).expect("enough customers");
-        assert_eq!(model, again);
-        assert!(labels.iter().eq(reversed_labels.iter().rev()));
-    }
-
-    #[test]
-    fn threads_do_not_change_a_byte() {
-        let histories = population(120, 3);
-        let run = |n_threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build();
-            let fitted = pool.expect("threads start").install(|| fit(&histories, 3));
-            let (model, labels) = fitted.expect("enough customers");
-            (serde_json::to_string(&model).expect("plain data"), labels)
-        };
-        assert_eq!(run(1), run(4));
-    }
-
-    #[test]
-    fn fewer_customers_than_personas_is_an_error_that_says_what_is_needed() {
-        let error = fit(&population(2, 3), 3).expect_err("two customers");
-        let needed = PersonaError::TooFewCustomers { needed: 3, distinct: 2, n_customers: 2 };
-        assert_eq!(error, needed);
-        assert!(error.to_string().contains("at least 3 customers"), "{error}");
-        assert!(fit(&[], 3).is_err());
-        let twins = vec![population(1, 3).remove(0); 50];
-        let error = fit(&twins, 3).expect_err("all alike");
-        let needed = PersonaError::TooFewCustomers { needed: 3, distinct: 1, n_customers: 50 };
-        assert_eq!(error, needed);
-    }
-
-    #[test]
-    fn as_many_customers_as_personas_are_enough() {
-        let histories = population(4, 3);
-        let (model, labels) = fit(&histories[..3], 3).expect("three customers");
-        assert_eq!(model.n_personas(), 3);
-        let mut sorted = labels.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, [0, 1, 2]);
-    }
-
-    #[test]
-    fn one_category_is_a_constant_feature_and_does_no_harm() {
-        let histories = population(80, 1);
-        let (model, labels) = fit(&histories, 1).expect("enough customers");
-        assert_eq!(model.scales[N_HABITS].deviation, 0.0);
-        assert!(model.z_scores.column(N_HABITS).iter().all(|&z| z == 0.0));
-        assert!(histories.iter().zip(&labels).all(|(h, &label)| model.assign(h) == label));
-    }
-
-    #[test]
-    fn names_are_unique_and_a_shapeless_crowd_is_warned_about() {
-        // One kind of customer in eight equal categories: what differs is chance alone. Everyone
-        // came last week, or those who did not would rightly stand out.
-        let seeds = SeedTree::new(21);
-        let histories: Vec<CustomerHistory> = (0..300)
-            .map(|i| {
-                let mut stream = seeds.index(i).stream();
-                let mut history = CustomerHistory::new(8);
-                for week in 0..60 {
-                    let chance = if week == 59 { 1.0 } else { 0.3 };
-                    let mut week = WeekRecord::empty(8);
-                    for bought in &mut week.categories {
-                        if stream.random::<f64>() < chance {
-                            let gross = stream.random_range(1.0..9.0);
-                            let units = 1.0;
-                            *bought = CategoryWeek { units, gross, ..Default::default() };
-                        }
-                    }
-                    history.record(&week);
-                }
-                history
-            })
-            .collect();
-        let listed: Vec<&CustomerHistory> = histories.iter().collect();
-        let names: Vec<String> = (0..8).map(|i| format!("c{i}")).collect();
-        for k in 1..=9 {
-            let config = PersonaConfig { k_min: k, k_max: k, n_init: 2 };
-            let fitted = PersonaModel::fit(&listed, &names, &config, SeedTree::new(1));
-            let (model, _) = fitted.expect("enough customers");
-            let mut unique: Vec<&str> = model.names().collect();
-            unique.sort_unstable();
-            unique.dedup();
-            assert_eq!(unique.len(), k);
-            assert!(model.warning().expect("no structure").starts_with("no clear groups"));
-        }
-    }
-
-    #[test]
-    fn wrong_settings_and_wrong_categories_are_errors() {
-        let histories = population(10, 3);
-        let listed: Vec<&CustomerHistory> = histories.iter().collect();
-        let config = PersonaConfig { k_min: 5, k_max: 4, n_init: 8 };
-        let fitted = PersonaModel::fit(&listed, &categories(3), &config, SeedTree::new(1));
-        assert!(matches!(fitted, Err(PersonaError::Settings { .. })));
-        let error = fit(&histories, 2).expect_err("two names for three categories");
-        assert_eq!(error, PersonaError::Categories { customer: 0, expected: 2, found: 3 });
-    }
-}
+#[path = "personas_tests.rs"]
+mod tests;

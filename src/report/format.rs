@@ -9,7 +9,7 @@ pub(super) const SUPPRESSED: &str = "fewer than 10 customers";
 
 /// Whether positive amounts carry a plus sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sign {
+pub(crate) enum Sign {
     /// Only a minus is shown.
     Minus,
     /// A plus or a minus is shown.
@@ -51,19 +51,19 @@ fn signed(value: f64, sign: Sign, unit: &str, decimals: usize, suffix: &str) -> 
 }
 
 /// A plain number with the given decimals.
-pub(super) fn number(value: f64, decimals: usize) -> String {
+pub(crate) fn number(value: f64, decimals: usize) -> String {
     signed(value, Sign::Minus, "", decimals, "")
 }
 
 /// A fraction as a percentage whose sign never moves to the next line, with one decimal below 10 %.
-pub(super) fn percent(fraction: f64) -> String {
+pub(crate) fn percent(fraction: f64) -> String {
     let value = fraction * 100.0;
     let decimals = usize::from(value.abs() < 9.95 && (value - value.round()).abs() > 1e-9);
     signed(value, Sign::Minus, "", decimals, "\u{a0}%")
 }
 
 /// An amount: two decimals below 1,000, more below 0.1, millions and billions in words.
-pub(super) fn money(value: f64, currency: &str, sign: Sign) -> String {
+pub(crate) fn money(value: f64, currency: &str, sign: Sign) -> String {
     money_beside(value, value.abs(), currency, sign)
 }
 
@@ -83,7 +83,7 @@ pub(super) fn share_percent(fraction: f64) -> String {
 }
 
 /// An exact amount.
-pub(super) fn money_cents(cents: i64, currency: &str) -> String {
+pub(crate) fn money_cents(cents: i64, currency: &str) -> String {
     let size = cents.unsigned_abs();
     let sign = if cents < 0 { "−" } else { "" };
     format!("{sign}{currency}{}", grouped(&format!("{}.{:02}", size / 100, size % 100)))

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::quality_page::SalesSeries;
+
 pub use super::outcome::{ActionMix, ActionMixRow, FileEntry, GateReason, Term, Timing, Truth};
 
 pub(super) fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
@@ -164,8 +166,12 @@ pub struct DataQuality {
     pub weeks: u64,
     /// Where margin came from, in words.
     pub margin_source: String,
-    /// Sales of each kept week in order.
-    pub weekly_sales: Vec<WeeklySales>,
+    /// Sales of each kept week in order, with what was expected and what stands out.
+    pub weekly_sales: SalesSeries,
+    /// Whether the history can be trusted, in one line; empty when unknown.
+    pub verdict: String,
+    /// Page on the history, relative to the report; empty when there is none.
+    pub page: String,
 }
 
 /// One cleaning rule and what it removed.
@@ -183,17 +189,6 @@ pub struct QualityRule {
     pub sales_removed: f64,
 }
 
-/// Sales of one week.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WeeklySales {
-    /// Short label, for example `2017-03-06`.
-    pub week: String,
-    /// Sales value.
-    #[serde(deserialize_with = "nullable")]
-    pub sales: f64,
-}
-
 /// Cards and heat map of the personas.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -202,6 +197,8 @@ pub struct Personas {
     pub cards: Vec<PersonaCard>,
     /// Mean of each feature by persona, standardised.
     pub heat_map: HeatMap,
+    /// Page on the personas, relative to the report; empty when there is none.
+    pub page: String,
 }
 
 /// One persona.

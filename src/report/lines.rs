@@ -8,7 +8,7 @@ use super::canvas::{
 };
 use super::error::ReportError;
 use super::format::{Sign, axis_money, axis_number, percent, shortened};
-use super::input::{DataQuality, Demand, Estimate, LearningCurve, Point, Realism};
+use super::input::{Demand, Estimate, LearningCurve, Point, Realism};
 use super::legend::{Key, Legend};
 
 const WIDTH: f64 = 860.0;
@@ -223,31 +223,6 @@ impl LinePlot<'_> {
 /// Points at 0, 1, 2 ...
 pub(super) fn indexed(values: impl Iterator<Item = Estimate>) -> Vec<Point> {
     values.enumerate().map(|(index, y)| Point { x: index as f64, y }).collect()
-}
-
-/// Sales by week of the kept history.
-pub(super) fn weekly_sales(
-    quality: &DataQuality,
-    currency: &str,
-) -> Result<Option<Plot>, ReportError> {
-    let weeks: Vec<&str> = quality.weekly_sales.iter().map(|week| week.week.as_str()).collect();
-    let sales = quality.weekly_sales.iter().map(|week| Estimate::without_interval(week.sales));
-    LinePlot {
-        name: "weekly-sales",
-        description: "Weekly sales of the kept history",
-        x_title: "Week",
-        y_title: "Sales per week",
-        x_axis: Axis::Labels(&weeks),
-        y_axis: Axis::Money(currency),
-        from_zero: true,
-        series: vec![Series {
-            label: String::new(),
-            color: CHOSEN,
-            hollow: false,
-            points: indexed(sales),
-        }],
-    }
-    .draw()
 }
 
 /// Actual and simulated revenue of the held-out weeks.

@@ -96,7 +96,11 @@ fn amount_room(y: Scale, currency: &str) -> f64 {
 }
 
 /// Sales of the whole history by week; nothing without a week.
-pub(super) fn weekly(series: &SalesSeries, currency: &str) -> Result<Option<Plot>, ReportError> {
+pub(super) fn weekly(
+    name: &'static str,
+    series: &SalesSeries,
+    currency: &str,
+) -> Result<Option<Plot>, ReportError> {
     let Some(drawn) = lines(series) else {
         return Ok(None);
     };
@@ -105,7 +109,7 @@ pub(super) fn weekly(series: &SalesSeries, currency: &str) -> Result<Option<Plot
     let left = 40.0 + amount_room(drawn.2, currency);
     let frame = Frame { left, right: WIDTH - 20.0, top, bottom: top + 240.0 };
     let description = "Weekly sales with the expected line, outliers and level shifts";
-    draw("quality-weekly", description, (WIDTH, frame.bottom + 46.0), |canvas| {
+    draw(name, description, (WIDTH, frame.bottom + 46.0), |canvas| {
         legend.draw(canvas, true);
         draw_panel(canvas, series, drawn, frame, currency);
         canvas.upward_text("Sales per week", (12.0, top + 120.0));

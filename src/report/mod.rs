@@ -49,6 +49,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use error::ReportError;
+pub(crate) use format::{Sign, money, money_cents, number, percent};
 pub use input::*;
 pub use outcome::standard_glossary;
 
@@ -118,7 +119,7 @@ fn draw_plots(input: &ReportInput) -> Result<Vec<Plot>, ReportError> {
         lines::demand(&input.demand, &names)?,
         lines::held_out(&input.realism, currency)?,
         lines::learning(&input.learning, currency)?,
-        lines::weekly_sales(&input.quality, currency)?,
+        marked_lines::weekly("weekly-sales", &input.quality.weekly_sales, currency)?,
     ];
     Ok(plots.into_iter().flatten().collect())
 }

@@ -7,12 +7,12 @@
 use std::path::Path;
 
 use minijinja::{Value, context};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::error::ReportError;
 use super::format::fine_percent;
 use super::histogram::Histogram;
-use super::input::{Estimate, Fact};
+use super::input::{Estimate, Fact, nullable};
 use super::supplement::Supplement;
 use super::{calendar, drift_bars, marked_lines, price_strips};
 
@@ -32,16 +32,16 @@ pub(super) const PLOT_NAMES: [&str; 8] = [
 
 const DEPTHS: Histogram<'static> = Histogram {
     name: "quality-depths",
-    description: "Kept lines by depth of the shelf discount",
+    description: "Sales of the last quarter by depth of the shelf discount",
     x_title: "Depth of the discount (share of the regular price)",
-    y_title: "Share of lines",
+    y_title: "Share of sales",
 };
 
 const EXPOSURE: Histogram<'static> = Histogram {
     name: "quality-exposure",
-    description: "Customer-weeks by number of offers at once",
+    description: "Customer-weeks with an offer by number of offers at once",
     x_title: "Offers at once",
-    y_title: "Customer-weeks",
+    y_title: "Share of them",
 };
 
 /// Everything the quality page shows.
@@ -73,9 +73,9 @@ pub struct QualityPage {
     pub calendar: Calendar,
     /// How complete each column is.
     pub completeness: Vec<ColumnCompleteness>,
-    /// Kept lines by depth of the shelf discount, in order of depth.
+    /// Sales of the last quarter by depth of the shelf discount, in order of depth.
     pub depths: Vec<HistogramBin>,
-    /// Unit prices by category, largest category first; at most twenty are drawn.
+    /// Regular unit prices in the last quarter by category, largest category first; at most twenty are drawn.
     pub unit_prices: Vec<PriceStrip>,
     /// What changed between the first and the last quarter of the history.
     pub drift: Vec<DriftRow>,
@@ -89,7 +89,8 @@ pub struct QualityPage {
     pub exposure: Option<ExposureOverlap>,
     /// What the price ledger knows; absent without a ledger.
     pub price_ledger: Option<PriceLedger>,
-    /// Outliers and level shifts found, strongest first.
+    /// Outliers, level shifts and gaps: of all sales first, then categories, then stores, strongest
+    /// first.
     pub anomalies: Vec<Anomaly>,
     /// Assumptions and remarks, whole sentences.
     pub notes: Vec<String>,
@@ -157,7 +158,8 @@ pub struct RuleRow {
 }
 
 /// Sales by week with what was expected and what stands out.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SalesSeries {
     /// Name of the category or store; not shown for the whole history.
     pub name: String,
@@ -168,11 +170,13 @@ pub struct SalesSeries {
 }
 
 /// Sales of one week.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SalesWeek {
     /// First day of the week, for example `2017-01-02`.
     pub week: String,
     /// Sales of the week; NaN when the week is missing.
+    #[serde(deserialize_with = "nullable")]
     pub sales: f64,
     /// Sales expected from trend and season, with the band outside of which a week is an outlier.
     pub expected: Estimate,
@@ -181,11 +185,13 @@ pub struct SalesWeek {
 }
 
 /// A lasting change of the level of sales.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LevelShift {
     /// Index into `weeks` of the first week at the new level.
     pub week: usize,
     /// New level over old level, minus one.
+    #[serde(deserialize_with = "nullable")]
     pub change: f64,
 }
 
@@ -220,10 +226,8 @@ pub struct ColumnCompleteness {
     pub column: String,
     /// Column of the file it was read from; empty when it is absent.
     pub read_from: String,
-    /// Share of rows with a value.
+    /// Share of rows with a readable value.
     pub filled: f64,
-    /// Share of rows whose value could be read as the column's type.
-    pub valid: f64,
     /// Remark, for example what was assumed instead; may be empty.
     pub note: String,
 }
@@ -298,7 +302,7 @@ pub struct CoverageShare {
 pub struct ExposureOverlap {
     /// Counts ready to read: exposures, offers, customers reached, weeks covered ...
     pub facts: Vec<Fact>,
-    /// Share of customer-weeks by number of offers at the same time, from none upwards.
+    /// Share of the customer-weeks with an offer by number of offers at the same time.
     pub offers_at_once: Vec<HistogramBin>,
     /// What that means for judging a policy from the history; whole sentences.
     pub remarks: Vec<String>,
@@ -317,7 +321,7 @@ pub struct PriceLedger {
     pub share_on_promotion: f64,
     /// Median depth of those entries.
     pub median_depth: f64,
-    /// Share of price cuts whose price was not below the lowest of the 30 days before.
+    /// Share of those entries whose price was not below the lowest of the 30 days before.
     pub share_above_30_day_low: f64,
     /// Further facts, ready to read.
     pub facts: Vec<Fact>,
@@ -330,13 +334,13 @@ pub struct Anomaly {
     pub week: String,
     /// Whole history, category or store it was found in.
     pub series: String,
-    /// `outlier` or `level shift`.
+    /// `outlier`, `level shift` or `no sales`.
     pub kind: String,
     /// Sales of the week, or the new level.
     pub sales: f64,
     /// Expected sales, or the old level.
     pub expected: f64,
-    /// Robust standard deviations away from what was expected.
+    /// Robust standard deviations away from what was expected; NaN for a gap.
     pub robust_z: f64,
     /// Whether the week is left out of the fit.
     pub is_excluded: bool,
@@ -357,7 +361,7 @@ pub fn render(page: &QualityPage, dir: &Path) -> Result<(), ReportError> {
     let about = "Population stability index between the first and the last quarter";
     let offers = page.exposure.as_ref().map_or(&[][..], |exposure| &exposure.offers_at_once);
     let plots = [
-        marked_lines::weekly(&page.weekly, currency)?,
+        marked_lines::weekly(PLOT_NAMES[0], &page.weekly, currency)?,
         marked_lines::small_multiples(PLOT_NAMES[1], "By category", &page.categories, currency)?,
         marked_lines::small_multiples(PLOT_NAMES[2], "By store", &page.stores, currency)?,
         calendar::strips(&page.calendar)?,

@@ -109,7 +109,6 @@ fn column(
         column: column.into(),
         read_from: read_from.into(),
         filled,
-        valid: if read_from.is_empty() { f64::NAN } else { filled },
         note: note.into(),
     }
 }

@@ -1,6 +1,7 @@
 //! Inputs for the tests of this room: one as a real run gives, one as unkind as can be.
 
 use super::input::*;
+use super::quality_page::{SalesSeries, SalesWeek};
 
 const PERSONAS: [&str; 5] =
     ["Weekly families", "Bargain hunters", "Quick top-ups", "Fresh and organic", "Lapsing"];
@@ -103,12 +104,9 @@ fn quality() -> DataQuality {
         customers: 2_500,
         weeks: 52,
         margin_source: "assumed at 30 % of sales in every department".into(),
-        weekly_sales: (0..52)
-            .map(|week| WeeklySales {
-                week: format!("2017-W{:02}", week + 1),
-                sales: 154_000.0 + wave(week, 16_000.0) + 350.0 * week as f64,
-            })
-            .collect(),
+        weekly_sales: weekly_sales(),
+        verdict: "The history (52 weeks and 2,500 customers) is ok.".into(),
+        page: "history/quality.html".into(),
     }
 }
 
@@ -131,6 +129,7 @@ fn personas() -> Personas {
         .map(|row| (0..PERSONAS.len()).map(|column| wave(row * 5 + column * 3, 2.3)).collect());
     Personas {
         cards: cards.collect(),
+        page: "personas/personas.html".into(),
         heat_map: HeatMap {
             features: features.map(String::from).into(),
             personas: PERSONAS.map(String::from).into(),
@@ -380,8 +379,18 @@ fn make_results_nasty(input: &mut ReportInput) {
     input.realism.rows[0].note = SCRIPT.repeat(3);
     input.realism.held_out[2].actual = f64::NAN;
     input.realism.held_out[6].simulated = Estimate::unknown();
-    input.quality.weekly_sales.truncate(1);
+    input.quality.weekly_sales.weeks.truncate(1);
     input.quality.rules[0].name = SCRIPT.replace(' ', "_");
     input.policy_sentences = vec![SCRIPT.into()];
     input.versions = vec![fact(SCRIPT, &"0123456789abcdef".repeat(8))];
+}
+
+fn weekly_sales() -> SalesSeries {
+    let week = |week: usize| SalesWeek {
+        week: format!("2017-W{:02}", week + 1),
+        sales: 154_000.0 + wave(week, 16_000.0) + 350.0 * week as f64,
+        expected: Estimate::new(160_000.0, 130_000.0, 190_000.0),
+        is_outlier: week == 20,
+    };
+    SalesSeries { weeks: (0..52).map(week).collect(), ..SalesSeries::default() }
 }

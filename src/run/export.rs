@@ -18,14 +18,15 @@ pub(super) fn export(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
     let persona_file = job.personas()?;
+    let (n_personas, timeline) = job.persona_timeline()?;
     let chosen = job.chosen()?;
     let tested = job.tested()?;
-    let ground = Ground::new(&history, &actions, &persona_file.model, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let (rule, summaries) = (ground.mask_rule(), ground.summaries(history.n_weeks));
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     let (mut observations, mut masks) = (Vec::new(), Vec::new());
     for i in evenly(&alive, GOLDEN_ROWS) {
-        observations.push(observe(&ground, &summaries[i], history.n_weeks));
+        observations.push(observe(&ground, i as u32, &summaries[i], history.n_weeks));
         let mut mask = rule.blank();
         rule.write(&summaries[i], &mut mask);
         masks.push(mask);

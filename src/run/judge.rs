@@ -108,10 +108,10 @@ fn simulated_test(
 pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let personas = job.personas()?.model;
+    let (n_personas, timeline) = job.persona_timeline()?;
     let fitted = job.fitted()?;
     let policies = job.trained()?;
-    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, _) = arena(&ground, &fitted.judge, lapse, job.config.judge.leaderboard_customers);
     let world = Arc::new(world);
@@ -125,7 +125,8 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
         job.observer.progress(Stage::Evaluate, i as u64, policies.len() as u64, &policy.name);
         arms.push(playground.arm(&policy.name, &policy.policy)?.0);
     }
-    let persona_names: Vec<&str> = personas.names().collect();
+    let persona_file = job.personas()?;
+    let persona_names: Vec<&str> = persona_file.model.names().collect();
     let test = simulated_test(&world, &persona_names, arms, (n_weeks, JUDGE_WORLDS))?;
     let simple_rules: Vec<String> =
         policies.iter().filter(|p| !p.learned).map(|p| p.name.clone()).collect();
@@ -181,7 +182,7 @@ fn logged_decisions(
                 return;
             }
             all_logged &= logged.propensity.is_some();
-            let observation = observe(ground, week.history, week.week);
+            let observation = observe(ground, week.customer, week.history, week.week);
             let estimated = || {
                 let replica = current.map(|c| c.policy.distribution(&observation, &mask));
                 replica.map_or(1.0, |d| d.probabilities()[logged.action]).max(PROPENSITY_MIN)
@@ -205,11 +206,11 @@ fn logged_decisions(
 pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let personas = job.personas()?.model;
+    let (n_personas, timeline) = job.persona_timeline()?;
     let fitted = job.fitted()?;
     let policies = job.trained()?;
     let chosen = job.chosen()?;
-    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, active_customers) =
         arena(&ground, &fitted.test, lapse, job.config.judge.abtest_customers);
@@ -228,7 +229,8 @@ pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     job.observer.progress(Stage::AbTest, 2, 3, "policy");
     let (arm, action_mix) = playground.arm("policy", &chosen.policy)?;
     arms.push(arm);
-    let persona_names: Vec<&str> = personas.names().collect();
+    let persona_file = job.personas()?;
+    let persona_names: Vec<&str> = persona_file.model.names().collect();
     let test = simulated_test(&world, &persona_names, arms, (n_weeks, TEST_WORLDS))?;
     let level = job.config.judge.level;
     let leaderboard_worlds = JUDGE_WORLDS..JUDGE_WORLDS + fitted.judge.len() as u64;

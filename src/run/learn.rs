@@ -52,9 +52,9 @@ struct CurvePoint {
 pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let personas = job.personas()?.model;
+    let (n_personas, timeline) = job.persona_timeline()?;
     let fitted = job.fitted()?;
-    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let summaries = ground.summaries(history.n_weeks);
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     if alive.is_empty() {
@@ -119,7 +119,7 @@ fn current(ground: &Ground<'_>, train_end: u32) -> Result<PortablePolicy, RunErr
     for customer in 0..ground.history.customers.len() as u32 {
         ground.replay().walk(customer, train_end, |week| {
             if let (Some(logged), true) = (week.logged, week.history.tenure_weeks() > 0) {
-                log.push((observe(ground, week.history, week.week), logged.action));
+                log.push((observe(ground, week.customer, week.history, week.week), logged.action));
             }
         });
     }
@@ -133,9 +133,14 @@ fn current(ground: &Ground<'_>, train_end: u32) -> Result<PortablePolicy, RunErr
 }
 
 /// The observation of a customer before a week.
-pub(super) fn observe(ground: &Ground<'_>, history: &CustomerHistory, week: u32) -> Vec<f32> {
+pub(super) fn observe(
+    ground: &Ground<'_>,
+    customer: u32,
+    history: &CustomerHistory,
+    week: u32,
+) -> Vec<f32> {
     let at = ObservationContext {
-        persona: ground.personas.assign(history),
+        persona: ground.timeline.at(customer as usize, week),
         year_phase: week_phase(ground.history.first_week, week),
         budget_price: 0.0,
     };

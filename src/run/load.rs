@@ -5,7 +5,7 @@ use super::stage::Job;
 use crate::data::{self, History};
 use crate::demand::card::RealismCard;
 use crate::demand::{ActionMap, FittedDemand, ResponseSummary};
-use crate::features::PersonaModel;
+use crate::features::{PersonaModel, PersonaTimeline};
 use promopt_policies::PortablePolicy;
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +47,12 @@ impl Job<'_> {
 
     pub(crate) fn personas(&self) -> Result<PersonaFile, RunError> {
         self.folder.read("personas/personas.json", "personas")
+    }
+
+    /// Number of personas, and which one a customer had when.
+    pub(crate) fn persona_timeline(&self) -> Result<(usize, PersonaTimeline), RunError> {
+        let timeline = self.folder.read("personas/timeline.json", "personas")?;
+        Ok((self.personas()?.model.n_personas(), timeline))
     }
 
     pub(crate) fn fitted(&self) -> Result<FittedDemand, RunError> {

@@ -7,6 +7,7 @@ pub mod forget;
 mod judge;
 mod learn;
 pub mod load;
+mod people;
 mod prepare;
 mod render;
 pub mod score;
@@ -14,6 +15,7 @@ pub mod stage;
 pub mod summary;
 pub mod synthetic;
 mod truth;
+mod value;
 
 pub use error::RunError;
 pub use folder::RunFolder;

@@ -1,17 +1,16 @@
-//! The stages before learning: ingest, personas, fit.
+//! The stages before learning but for personas: ingest and fit.
 
 use super::error::RunError;
 use super::folder::write_json;
-use super::load::PersonaFile;
+use super::render::quality;
 use super::stage::{Job, Stage};
 use super::synthetic::{SALT, WORLD};
 use crate::data;
 use crate::demand::design::Encoder;
 use crate::demand::world::category_names;
 use crate::demand::{Ground, card, curves, fit};
-use crate::features::PersonaModel;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, ObservationSchema};
+use promopt_envs::retail::ObservationSchema;
 
 /// Reads, cleans and stores the history.
 pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
@@ -31,7 +30,7 @@ pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
     let before_end = [job.config.fit.holdout_weeks];
     job.folder.replace("history", |dir| {
         data::ingest_into_without(&forgotten, &config, &base, &salt, &before_end, dir)?;
-        Ok(())
+        quality::write(dir, &config, &job.config.currency)
     })
 }
 
@@ -42,51 +41,18 @@ pub(super) fn salt(job: &Job<'_>) -> String {
         .unwrap_or_else(|| format!("{:016x}", SeedTree::new(job.config.seed).child("salt").seed()))
 }
 
-/// Groups the customers as they stood before the held-out weeks.
-pub(super) fn personas(job: &Job<'_>) -> Result<(), RunError> {
-    let history = job.history()?;
-    let actions = job.actions(&history)?;
-    let train_end = fit::train_end(&history, &job.config.fit)?;
-    let replay = crate::demand::Replay::new(&history, &actions);
-    let summaries: Vec<CustomerHistory> =
-        (0..history.customers.len() as u32).map(|c| replay.summary(c, train_end)).collect();
-    let known: Vec<&CustomerHistory> = summaries.iter().filter(|h| h.tenure_weeks() > 0).collect();
-    let categories = category_names(&history);
-    let seed = SeedTree::new(job.config.seed).child("personas");
-    let (model, _) = PersonaModel::fit(&known, &categories, &job.config.personas, seed)?;
-    let warning = model.warning();
-    let members: Vec<(&String, usize)> = history
-        .customers
-        .iter()
-        .zip(&summaries)
-        .filter(|(_, h)| h.tenure_weeks() > 0)
-        .map(|(id, h)| (id, model.assign(h)))
-        .collect();
-    job.folder.replace("personas", |dir| {
-        let path = dir.join("members.csv");
-        let mut text = String::from("customer,persona\n");
-        for (id, persona) in &members {
-            text.push_str(&format!("{id},{persona}\n"));
-        }
-        super::folder::write_whole(&path, text.as_bytes())?;
-        let file = PersonaFile { model: model.clone(), categories: categories.clone(), warning };
-        write_json(&dir.join("personas.json"), &file)
-    })
-}
-
 /// Fits the response, replays the held-out weeks and summarises the curves.
 pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let personas = job.personas()?.model;
-    let schema = ObservationSchema::new(personas.n_personas(), &category_names(&history));
-    let assign = |h: &CustomerHistory| personas.assign(h);
+    let (n_personas, timeline) = job.persona_timeline()?;
+    let schema = ObservationSchema::new(n_personas, &category_names(&history));
     let first_week = history.first_week;
-    let encoder = Encoder { schema: &schema, persona_of: &assign, first_week };
+    let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
     let seed = SeedTree::new(job.config.seed).child("fit");
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");
-    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let card = card::realism_card(
         &ground,
         &fitted,

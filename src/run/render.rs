@@ -5,6 +5,7 @@ use super::judge::{Judged, Tested};
 use super::learn::{CONTROL, CURRENT};
 use super::stage::{CODE_VERSION, Job};
 use crate::data::History;
+use crate::data::assess::{Assessment, Verdict};
 use crate::demand::fit::OfferEvidence;
 use crate::evaluate::Interval;
 use crate::report::{self as input};
@@ -12,6 +13,8 @@ use promopt_envs::retail::OfferCatalogue;
 
 mod evidence;
 mod people;
+pub(super) mod persona_page;
+pub(super) mod quality;
 
 /// Weeks of a year, for the yearly figure.
 const WEEKS_PER_YEAR: f64 = 52.0;
@@ -45,6 +48,7 @@ pub(super) fn report(job: &Job<'_>) -> Result<(), RunError> {
     let actions = job.actions(&history)?;
     let (judged, tested) = (job.judged()?, job.tested()?);
     let persona_file = job.personas()?;
+    let (assessment, _) = crate::data::store::load_assessment(&job.folder.path("history"))?;
     let truth = match job.config.data {
         None => Some(job.truth()?),
         Some(_) => None,
@@ -70,8 +74,8 @@ pub(super) fn report(job: &Job<'_>) -> Result<(), RunError> {
             history.first_week,
             history.week_start(history.n_weeks) - chrono::Days::new(1)
         ),
-        banners: banners(job, &history, persona_file.warning.as_deref())?,
-        quality: people::quality(&history),
+        banners: banners(job, &history, &assessment, persona_file.warning.as_deref())?,
+        quality: people::quality(&history, &assessment),
         personas: people::personas(&persona_file.model),
         demand: evidence::demand(&history, &persona_file.model, &job.response()?),
         realism: evidence::realism(&job.card()?),
@@ -128,9 +132,15 @@ fn verdict(judged: &Judged, tested: &Tested, captured: Option<f64>) -> input::Ve
 fn banners(
     job: &Job<'_>,
     history: &History,
+    assessment: &Assessment,
     persona_warning: Option<&str>,
 ) -> Result<Vec<String>, RunError> {
     let mut banners = Vec::new();
+    if assessment.verdict != Verdict::Ok {
+        let reasons = assessment.reasons.iter().map(|reason| reason.sentence.as_str());
+        let reasons: Vec<&str> = reasons.collect();
+        banners.push(format!("The history is {}: {}", assessment.verdict, reasons.join(" ")));
+    }
     if history.quality.margin_assumed {
         let source = history.quality.margin_source;
         let assumed = (source.department + source.default) * 100.0;
@@ -139,7 +149,16 @@ fn banners(
              figure rests on it."
         ));
     }
-    let evidence = job.fitted()?.offer_evidence;
+    let fitted = job.fitted()?;
+    if !fitted.left_out.is_empty() {
+        let week = |week: &u32| history.week_start(*week).to_string();
+        let weeks: Vec<String> = fitted.left_out.iter().map(week).collect();
+        banners.push(format!(
+            "Left out of the fit, because total sales are an outlier: the weeks of {}.",
+            weeks.join(", ")
+        ));
+    }
+    let evidence = fitted.offer_evidence;
     banners.push(format!("Response to personal offers learnt from: {}.", offer_evidence(evidence)));
     banners.extend(persona_warning.map(str::to_owned));
     banners.extend(history.quality.notes.iter().cloned());
@@ -225,10 +244,12 @@ fn files(job: &Job<'_>) -> Vec<input::FileEntry> {
     let mut entries = vec![
         ("policy/", "the bundle a serving system loads"),
         ("evaluation/", "leaderboard, off-policy estimates and A/B read-out as JSON"),
+        ("personas/personas.html", "who the customers are, on a page of its own"),
         ("personas/", "persona model and members (hashed)"),
         ("demand/", "fitted response, realism card"),
         ("agents/", "learned policies, learning curves, checkpoints"),
-        ("history/", "cleaned history and quality table"),
+        ("history/quality.html", "what was made of the data and whether it can be trusted"),
+        ("history/", "cleaned history, price ledger, customer features and assessment"),
         ("run.json", "resolved config and timings"),
     ];
     if job.config.data.is_none() {

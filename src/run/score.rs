@@ -91,8 +91,8 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
     let personas: PersonaModel = serde_json::from_value(scorer.bundle().personas().clone())
         .map_err(|e| corrupt(e.to_string()))?;
     let categories = &manifest.observation_schema.categories;
-    let features = crate::features::feature_names(categories);
-    if personas.feature_names != features {
+    let features = crate::features::behaviour::feature_specs(categories);
+    if !personas.preparation.inputs.iter().eq(features.iter().map(|spec| &spec.name)) {
         return Err(corrupt("its features are not those of the observation schema".to_owned()));
     }
     let as_of = NaiveDate::parse_from_str(request.as_of, "%Y-%m-%d").map_err(|_| {
@@ -110,7 +110,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
     config.keep_ids = true;
     config.categories = categories.iter().filter(|c| *c != OTHER_CATEGORY).cloned().collect();
     config.last_date = Some((week - chrono::Days::new(1)).to_string());
-    let history = data::ingest(&config, &folder, "score")?;
+    let (history, features) = data::ingest_as_of(&config, &folder, "score", week)?;
     let actions = ActionMap::of_catalogue(&history, &manifest.catalogue);
     let replay = Replay::new(&history, &actions);
     let n_weeks = (week - history.first_week).num_days().max(0) as u32 / 7;
@@ -126,7 +126,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
             continue;
         }
         let context = ObservationContext {
-            persona: personas.assign(&summary),
+            persona: personas.assign(features.row(customer)),
             year_phase: week_phase(history.first_week, n_weeks),
             budget_price: 0.0,
         };

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::folder::{RunFolder, key_of, write_json};
-use super::{export, judge, learn, prepare, render, synthetic, truth};
+use super::{export, judge, learn, people, prepare, render, synthetic, truth};
 use crate::config::Config;
 use crate::data::DataConfig;
 use serde::{Deserialize, Serialize};
@@ -190,7 +190,7 @@ impl Job<'_> {
         match stage {
             Stage::World => synthetic::write_world(self),
             Stage::Ingest => prepare::ingest(self),
-            Stage::Personas => prepare::personas(self),
+            Stage::Personas => people::personas(self),
             Stage::Fit => prepare::fit(self),
             Stage::Train => learn::train_agents(self),
             Stage::Evaluate => judge::evaluate(self),
@@ -223,18 +223,19 @@ impl Job<'_> {
         let json = |value: serde_json::Result<String>| {
             value.map_err(|e| RunError::Config(format!("the config cannot be written: {e}")))
         };
+        let shown = (c.fit.holdout_weeks, &c.currency);
         let section = match stage {
             Stage::World => json(serde_json::to_string(&(&c.world, c.seed)))?,
             Stage::Ingest => match &c.data {
                 Some(data) => {
-                    let text = json(serde_json::to_string(&(data, c.seed)))?;
+                    let text = json(serde_json::to_string(&(data, c.seed, shown)))?;
                     let files = crate::data::digest_of_files(data, self.config_dir)?;
                     match self.forgotten()? {
                         list if list.is_empty() => key_of(&[&text, &files]),
                         list => key_of(&[&text, &files, &list.to_text(&prepare::salt(self))]),
                     }
                 }
-                None => json(serde_json::to_string(&self.data_config()?))?,
+                None => json(serde_json::to_string(&(self.data_config()?, shown)))?,
             },
             Stage::Personas => {
                 json(serde_json::to_string(&(&c.personas, &c.offers, c.fit.holdout_weeks, c.seed)))?

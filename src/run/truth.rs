@@ -64,6 +64,8 @@ struct Cast<'a> {
     retailer: &'a Retailer,
     /// `(customer of the world, start state, history in the world's category order)`.
     starts: Vec<(usize, &'a CustomerState, CustomerHistory)>,
+    /// Persona by customer of the world, as of the start.
+    personas: Vec<usize>,
     /// Category of the world for each category of the pipeline.
     to_pipeline: Vec<Option<usize>>,
     /// Action of the world for each action of the pipeline.
@@ -95,7 +97,7 @@ impl Cast<'_> {
     fn decide(&self, policy: &dyn Policy, at: &Moment<'_>) -> ActionId {
         let history = at.history.reordered(&self.to_pipeline);
         let context = ObservationContext {
-            persona: self.ground.personas.assign(&history),
+            persona: self.personas[at.customer],
             year_phase: week_phase(self.ground.history.first_week, at.week),
             budget_price: 0.0,
         };
@@ -112,8 +114,8 @@ impl Cast<'_> {
 pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let personas = job.personas()?.model;
-    let ground = Ground::new(&history, &actions, &personas, &job.config.guardrails);
+    let (n_personas, timeline) = job.persona_timeline()?;
+    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
     let (retailer, past) = synthetic::generate(job)?;
     let summaries = ground.summaries(history.n_weeks);
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
@@ -130,9 +132,10 @@ pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
         .collect();
     let ids: Vec<String> =
         past.tables.customers.iter().map(|row| hash_customer(SALT, &row.customer_id)).collect();
-    let mut starts = Vec::new();
+    let (mut starts, mut personas) = (Vec::new(), vec![0; ids.len()]);
     for (customer, hash) in ids.iter().enumerate() {
         let Ok(index) = history.customers.binary_search(hash) else { continue };
+        personas[customer] = timeline.at(index, history.n_weeks);
         if alive.binary_search(&index).is_ok() {
             let known = summaries[index].reordered(&to_world);
             starts.push((customer, &past.states[customer], known));
@@ -143,6 +146,7 @@ pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
         ground: &ground,
         retailer: &retailer,
         starts,
+        personas,
         to_pipeline,
         world_action,
         first_week: job.config.world.n_weeks,

@@ -35,6 +35,9 @@ pub struct Calendar {
     pub gaps: Vec<DaySpan>,
     /// Days with less than a tenth of the median sales of their weekday.
     pub thin_days: u64,
+    /// Kept lines of each day from the first to the last; 0 on days without sales.
+    #[serde(default)]
+    pub lines_by_day: Vec<u64>,
     /// Share of sales by weekday, Monday first.
     pub weekday_sales: [f64; 7],
     /// Which weekdays usually trade, Monday first.
@@ -92,6 +95,7 @@ pub(super) fn calendar(observed: &Observed) -> Calendar {
         missing_days: missing(&found),
         longest_gap: longest(&found),
         weekday_trading: trading_weekdays(&days, span.first, span.last),
+        lines_by_day: lines_by_day(observed, span),
         ..Calendar::default()
     };
     calendar.gaps = found.into_iter().take(LISTED).collect();
@@ -111,6 +115,11 @@ pub(super) fn calendar(observed: &Observed) -> Calendar {
     stores.truncate(LISTED);
     calendar.stores = stores;
     calendar
+}
+
+fn lines_by_day(observed: &Observed, span: DaySpan) -> Vec<u64> {
+    let days = span.first.iter_days().take_while(|day| *day <= span.last);
+    days.map(|day| observed.days.get(&day).map_or(0, |tally| tally.lines)).collect()
 }
 
 fn missing(gaps: &[DaySpan]) -> u64 {

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::observed::Exposed;
 use super::wording::{count, share};
 
-/// Below this share of customers with an offer the rest tells nothing about offers; above one minus
-/// it nobody is left to compare with.
+/// Below this share of customers with an offer little is learnt of offers; above one minus it of
+/// the customers of a week, nobody is left to compare with.
 const MIN_CONTACTED: f64 = 0.05;
 /// Weights are the inverse of propensities: below this one decision counts as more than a hundred.
 const MIN_PROPENSITY: f64 = 0.01;
@@ -36,6 +36,18 @@ pub struct ExposureGlance {
     pub offers: Vec<(String, u64)>,
     /// Share of customers with any exposure.
     pub contacted: f64,
+    /// Customers with any exposure.
+    #[serde(default)]
+    pub customers: u64,
+    /// Share of the customers with an offer in an average week with offers.
+    #[serde(default)]
+    pub contacted_per_week: f64,
+    /// Customer-weeks with offers by the number of offers at once.
+    #[serde(default)]
+    pub at_once: Vec<(u64, u64)>,
+    /// Logged decisions to make no offer.
+    #[serde(default)]
+    pub none: u64,
     /// Share of exposures with a logged propensity.
     pub with_propensity: f64,
     /// Smallest logged propensity.
@@ -51,11 +63,16 @@ pub(super) fn glance(exposed: &Exposed, customers: u64) -> ExposureGlance {
     let mut offers: Vec<(String, u64)> =
         exposed.offers.iter().map(|(offer, rows)| (offer.clone(), *rows)).collect();
     offers.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    let contacts: u64 = exposed.at_once.values().sum();
     let mut glance = ExposureGlance {
         overlap: Overlap::None,
         line: String::new(),
         offers,
         contacted: part(exposed.customers, customers),
+        customers: exposed.customers,
+        contacted_per_week: part(contacts, customers * exposed.weeks.len() as u64),
+        at_once: exposed.at_once.iter().map(|(offers, weeks)| (*offers, *weeks)).collect(),
+        none: exposed.none,
         with_propensity: part(exposed.with_propensity, rows),
         min_propensity: exposed.min_propensity,
         weeks: exposed.weeks.len() as u64,
@@ -98,8 +115,9 @@ fn weaknesses(glance: &ExposureGlance, exposed: &Exposed) -> Vec<String> {
     }
     if glance.contacted < MIN_CONTACTED {
         found.push("too few customers had an offer".to_owned());
-    } else if glance.contacted > 1.0 - MIN_CONTACTED {
-        found.push("nearly every customer had an offer, so few are left to compare".to_owned());
+    } else if glance.contacted_per_week > 1.0 - MIN_CONTACTED {
+        let words = "nearly every customer had an offer every week, so few are left to compare";
+        found.push(words.to_owned());
     }
     if exposed.weeks.len() < MIN_WEEKS {
         found.push(format!("fewer than {MIN_WEEKS} weeks have offers"));
@@ -150,7 +168,9 @@ mod tests {
         told(&exposed(1200, None, 12, 250), "must be estimated");
         told(&exposed(1200, Some(0.001), 12, 250), "count as 1,000 decisions");
         told(&exposed(1200, Some(0.3), 12, 10), "too few customers");
-        told(&exposed(1200, Some(0.3), 12, 490), "nearly every customer");
+        let mut all = exposed(5880, Some(0.3), 12, 490);
+        all.at_once.insert(1, 5880);
+        told(&all, "nearly every customer had an offer every week");
         told(&exposed(1200, Some(0.3), 3, 250), "fewer than 8 weeks");
         let mut half = exposed(100, Some(0.3), 12, 250);
         exposed(100, None, 12, 0).offers.iter().for_each(|(offer, rows)| {

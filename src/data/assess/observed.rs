@@ -159,6 +159,10 @@ pub struct Exposed {
     pub offers: BTreeMap<String, u64>,
     /// Customers with any exposure; parts must not share a customer.
     pub customers: u64,
+    /// Customer-weeks with offers by their number; parts must not share a customer.
+    pub at_once: BTreeMap<u64, u64>,
+    /// Logged decisions to make no offer.
+    pub none: u64,
     /// Exposures with a logged propensity.
     pub with_propensity: u64,
     /// Smallest logged propensity.
@@ -393,11 +397,19 @@ impl Exposed {
     pub fn add(&mut self, offer: &str, week: NaiveDate, propensity: Option<f64>) {
         *self.offers.entry(offer.to_owned()).or_default() += 1;
         self.weeks.insert(week);
-        if let Some(propensity) = propensity {
-            self.with_propensity += 1;
-            self.min_propensity =
-                Some(self.min_propensity.map_or(propensity, |m| m.min(propensity)));
-        }
+        self.with_propensity += u64::from(propensity.is_some());
+        self.least(propensity);
+    }
+
+    /// Counts one logged decision to make no offer.
+    pub fn add_none(&mut self, propensity: Option<f64>) {
+        self.none += 1;
+        self.least(propensity);
+    }
+
+    fn least(&mut self, propensity: Option<f64>) {
+        self.min_propensity =
+            [self.min_propensity, propensity].into_iter().flatten().reduce(f64::min);
     }
 
     fn merge(&mut self, other: &Self) {
@@ -405,6 +417,10 @@ impl Exposed {
             *self.offers.entry(offer.clone()).or_default() += rows;
         }
         self.customers += other.customers;
+        for (offers, weeks) in &other.at_once {
+            *self.at_once.entry(*offers).or_default() += weeks;
+        }
+        self.none += other.none;
         self.with_propensity += other.with_propensity;
         let both = [self.min_propensity, other.min_propensity];
         self.min_propensity = both.into_iter().flatten().reduce(f64::min);

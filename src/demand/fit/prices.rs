@@ -44,7 +44,7 @@ pub(super) fn learn(
             if !week.record.visited() {
                 return;
             }
-            let persona = (encoder.persona_of)(week.history);
+            let persona = encoder.timeline.at(customer as usize, week.week);
             let offer = week.logged.map(|l| actions.catalogue.offer(l.action));
             for (c, bought) in week.record.categories.iter().enumerate() {
                 let sum = &mut sums[c];

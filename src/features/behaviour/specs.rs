@@ -1,6 +1,6 @@
 //! What each feature is called, means and is measured in.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::catalogue::{ASSORTMENT, CONTACT, DEALS, MIX, RHYTHM, Row, STAGE, VALUE};
 
@@ -23,7 +23,7 @@ pub enum FeatureGroup {
 }
 
 /// What to do with a feature before it is clipped and standardised for clustering.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
     /// Take it as it is.
@@ -39,6 +39,15 @@ impl Transform {
         match self {
             Self::None => value,
             Self::Log1p => value.ln_1p(),
+        }
+    }
+
+    /// The value whose transformed value this is.
+    #[must_use]
+    pub fn undo(self, transformed: f64) -> f64 {
+        match self {
+            Self::None => transformed,
+            Self::Log1p => transformed.exp_m1(),
         }
     }
 }

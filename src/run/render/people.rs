@@ -1,27 +1,20 @@
 //! Data quality and personas for the report.
 
 use crate::data::History;
+use crate::data::assess::Assessment;
 use crate::features::PersonaModel;
 use crate::report as input;
 
 /// Customers below which a persona's figures are not shown.
 const SMALL_CELL: usize = 10;
 
-pub(super) fn quality(history: &History) -> input::DataQuality {
+pub(super) fn quality(history: &History, assessment: &Assessment) -> input::DataQuality {
     let q = &history.quality;
     let rule = |r: &crate::data::quality::RuleCount| input::QualityRule {
         name: r.name.clone(),
         reason: r.reason.clone(),
         rows: r.rows,
         sales_removed: r.sales_value,
-    };
-    let mut sales = vec![0.0; history.n_weeks as usize];
-    for cell in &history.cells {
-        sales[cell.week as usize] += cell.sales_value();
-    }
-    let week = |(week, &sales): (usize, &f64)| input::WeeklySales {
-        week: history.week_start(week as u32).to_string(),
-        sales,
     };
     let source = q.margin_source;
     let parts = [
@@ -42,7 +35,9 @@ pub(super) fn quality(history: &History) -> input::DataQuality {
         customers: history.customers.len() as u64,
         weeks: u64::from(history.n_weeks),
         margin_source: parts.into_iter().filter_map(named).collect::<Vec<_>>().join(", "),
-        weekly_sales: sales.iter().enumerate().map(week).collect(),
+        weekly_sales: super::quality::total_sales(assessment),
+        verdict: assessment.headline.clone(),
+        page: "history/quality.html".to_owned(),
     }
 }
 
@@ -76,9 +71,10 @@ pub(super) fn personas(model: &PersonaModel) -> input::Personas {
     input::Personas {
         cards: model.cards.iter().map(card).collect(),
         heat_map: input::HeatMap {
-            features: model.feature_names.clone(),
+            features: model.feature_names().map(str::to_owned).collect(),
             personas: model.names().map(str::to_owned).collect(),
-            z_scores: (0..model.feature_names.len()).map(z).collect(),
+            z_scores: (0..model.z_scores.n_columns()).map(z).collect(),
         },
+        page: "personas/personas.html".to_owned(),
     }
 }
