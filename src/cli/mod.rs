@@ -5,6 +5,7 @@ mod exit;
 mod flags;
 mod forget;
 mod ingested;
+mod logs;
 mod progress;
 mod proposal;
 mod stages;

@@ -103,7 +103,9 @@ pub(super) fn run(shared: &Shared, require_approval: bool) -> Result<(), Failure
 pub(super) fn until(shared: &Shared, last: Stage) -> Result<(), Failure> {
     let resolved = resolve(shared)?;
     run_stages(&resolved, &Terminal::new(shared), last)?;
-    if shared.json && last == Stage::Ingest {
+    if let Some(text) = super::logs::ingested(&resolved, last, shared.json)? {
+        print!("{text}");
+    } else if shared.json && last == Stage::Ingest {
         println!("{}", assessment(&resolved)?);
     } else if shared.json {
         let folder = serde_json::json!({ "run": resolved.root, "stage": last.name() });

@@ -69,6 +69,12 @@ pub(super) fn check(shared: &Shared) -> Result<(), Failure> {
     for line in data::check_files(data, &resolved.config_dir)? {
         println!("{line}");
     }
+    if !data.has_customers() {
+        // Nothing is written, so no customer needs a hash.
+        let report = data::kind::read_log(data, &resolved.config_dir, "", None)?;
+        print!("\n{}", super::logs::told(&report));
+        println!("\nonly `promopt ingest` can follow: the other commands need customer sales");
+    }
     println!("config and files are valid");
     Ok(())
 }

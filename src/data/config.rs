@@ -7,14 +7,12 @@ use std::path::{Path, PathBuf};
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+pub use super::clean_config::{CleanConfig, UnknownProducts};
 use super::error::DataError;
+use super::kind::{DataKind, other_kind};
+use super::presets::{self, overlay, preset_table};
 use super::schema::{self, TableSchema};
 use super::source::parse::{DateFormat, Dialect, Encoding};
-
-const PRESETS: [(&str, &str); 2] = [
-    ("canonical", include_str!("presets/canonical.toml")),
-    ("complete-journey", include_str!("presets/complete-journey.toml")),
-];
 
 /// The `[data]` part of the config, with the preset already laid below it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +21,9 @@ pub struct DataConfig {
     /// Name of a preset shipped with the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
+    /// What the files are about.
+    #[serde(skip_serializing_if = "is_sales")]
+    pub kind: DataKind,
     /// Folder that table paths are relative to; itself relative to the config file's folder.
     pub dir: PathBuf,
     /// Number of targetable categories; the rest becomes "other".
@@ -66,6 +67,18 @@ pub struct DataConfig {
     /// Displays and mailers, joined to the price ledger.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotions: Option<TableConfig>,
+    /// Logged decisions, where `kind = "decisions"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<TableConfig>,
+    /// Propensity of every decision, for a log that has no column of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision_propensity: Option<f64>,
+    /// Weekly sales of stores, where `kind = "store-weeks"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store_weeks: Option<TableConfig>,
+    /// Name of the column that holds the price of a row's product, such as `price{product_id}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_columns: Option<String>,
     /// A day of the week that the promotions table numbers 1; the first week of the history when
     /// absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,6 +90,9 @@ pub struct DataConfig {
     /// Cleaning.
     pub clean: CleanConfig,
 }
+
+/// Stands for the product in the names of price columns.
+pub(super) const PRODUCT_MARK: &str = "{product_id}";
 
 /// One input table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -123,45 +139,6 @@ pub struct JoinConfig {
     pub on: String,
 }
 
-/// Limits of the cleaning rules.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct CleanConfig {
-    /// Departments that are not the demand to be modelled, such as fuel; case is ignored.
-    pub exclude_departments: Vec<String>,
-    /// Larger quantities are weights or volumes, not units.
-    pub max_quantity: f64,
-    /// A unit price may be this many times the product's median, or this fraction of it.
-    pub max_price_ratio: f64,
-    /// Larger shares of the shelf price cannot be a price cut.
-    pub max_depth: f64,
-    /// Whether a return and the sale that it undoes are both left out.
-    pub match_returns: bool,
-    /// What happens to lines of products that the products table does not have.
-    pub unknown_products: UnknownProducts,
-    /// A customer with more lines in a week is no household; 0 switches the rule off.
-    pub max_lines_per_week: u32,
-    /// Robust z of a product's log unit price from which a price is an outlier; 0 switches it off.
-    pub outlier_z: f64,
-    /// No unit price nearer to the median than this ratio is an outlier.
-    pub outlier_ratio: f64,
-    /// A larger share of impossible dates means a misread column, which is an error.
-    pub max_impossible_dates: f64,
-    /// Leave weeks with anomalous total sales out of the fit.
-    pub exclude_anomalous_weeks: bool,
-}
-
-/// What happens to lines of products that the products table does not have.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum UnknownProducts {
-    /// They stay, in category "other".
-    #[default]
-    Keep,
-    /// They are rejected.
-    Reject,
-}
-
 /// First day of a week.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -189,6 +166,7 @@ impl Default for DataConfig {
     fn default() -> Self {
         Self {
             preset: None,
+            kind: DataKind::Sales,
             dir: PathBuf::from("."),
             n_categories: 10,
             default_margin_rate: 0.3,
@@ -207,6 +185,10 @@ impl Default for DataConfig {
             exposures: None,
             offers: None,
             promotions: None,
+            decisions: None,
+            decision_propensity: None,
+            store_weeks: None,
+            price_columns: None,
             promotions_week_one: None,
             ledger_by_store: false,
             snapshot_weeks: 13,
@@ -226,24 +208,6 @@ impl Default for TableConfig {
             date_format: DateFormat::default(),
             columns: BTreeMap::new(),
             join: None,
-        }
-    }
-}
-
-impl Default for CleanConfig {
-    fn default() -> Self {
-        Self {
-            exclude_departments: Vec::new(),
-            max_quantity: 100.0,
-            max_price_ratio: 20.0,
-            max_depth: 0.95,
-            match_returns: true,
-            unknown_products: UnknownProducts::Keep,
-            max_lines_per_week: 500,
-            outlier_z: 10.0,
-            outlier_ratio: 4.0,
-            max_impossible_dates: 0.01,
-            exclude_anomalous_weeks: false,
         }
     }
 }
@@ -274,34 +238,11 @@ impl<'de> Deserialize<'de> for DataConfig {
 
 fn parse_date(key: &str, text: Option<&str>) -> Result<Option<NaiveDate>, DataError> {
     let parse = |text: &str| {
-        text.parse::<NaiveDate>().map_err(|_| DataError::Config {
-            key: key.to_owned(),
-            expected: "an ISO date such as \"2024-12-31\"".to_owned(),
-            found: text.to_owned(),
-        })
+        let (key, expected) = (key.to_owned(), "an ISO date such as \"2024-12-31\"".to_owned());
+        let wrong = |_| DataError::Config { key, expected, found: text.to_owned() };
+        text.parse::<NaiveDate>().map_err(wrong)
     };
     text.map(parse).transpose()
-}
-
-fn preset_table(name: &str) -> Result<toml::Table, String> {
-    let known: Vec<&str> = PRESETS.iter().map(|(known, _)| *known).collect();
-    let Some((_, text)) = PRESETS.iter().find(|(known, _)| *known == name) else {
-        let hint = schema::did_you_mean(name, known.iter().copied());
-        return Err(format!("expected `preset` to be one of {known:?}, found {name:?}{hint}"));
-    };
-    text.parse::<toml::Table>().map_err(|reason| format!("preset {name:?} is broken: {reason}"))
-}
-
-/// Lays `upper` over `lower`; tables are merged key by key, all else is replaced.
-fn overlay(lower: &mut toml::Table, upper: toml::Table) {
-    for (key, value) in upper {
-        match (lower.get_mut(&key), value) {
-            (Some(toml::Value::Table(below)), toml::Value::Table(above)) => overlay(below, above),
-            (_, value) => {
-                lower.insert(key, value);
-            }
-        }
-    }
 }
 
 impl DataConfig {
@@ -328,7 +269,7 @@ impl DataConfig {
 
     /// The names that `preset` can take.
     pub fn preset_names() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(name, _)| *name)
+        presets::preset_names()
     }
 
     /// Checks everything that can be checked without opening a file.
@@ -346,21 +287,11 @@ impl DataConfig {
             };
             check(&key, (0.0..1.0).contains(&rate), "a rate in [0, 1)", rate)?;
         }
-        let clean = &self.clean;
-        check("clean.max_quantity", clean.max_quantity > 0.0, "above 0", clean.max_quantity)?;
-        let ratio = clean.max_price_ratio;
-        check("clean.max_price_ratio", ratio > 1.0, "above 1", ratio)?;
-        let depth = clean.max_depth;
-        check("clean.max_depth", depth > 0.0 && depth <= 1.0, "in (0, 1]", depth)?;
-        let z = clean.outlier_z;
-        check("clean.outlier_z", z == 0.0 || z >= 3.0, "0 (off) or at least 3", z)?;
-        let ratio = clean.outlier_ratio;
-        check("clean.outlier_ratio", ratio > 1.0, "above 1", ratio)?;
-        let share = clean.max_impossible_dates;
-        check("clean.max_impossible_dates", (0.0..=1.0).contains(&share), "in [0, 1]", share)?;
+        self.clean.validate()?;
         self.promotions_week_one_date()?;
         let weeks = self.snapshot_weeks;
         check("snapshot_weeks", (1..=520).contains(&weeks), "1 to 520", weeks)?;
+        self.check_kind()?;
         let (first, last) = self.date_bounds()?;
         if let (Some(first), Some(last)) = (first, last) {
             check("last_date", first <= last, "not before first_date", last)?;
@@ -369,6 +300,24 @@ impl DataConfig {
             table.validate(schema)?;
             self.refuse_denied(schema, table)
         })
+    }
+
+    /// Checks what belongs to data without customers.
+    fn check_kind(&self) -> Result<(), DataError> {
+        let table = self.tables().first().map(|(schema, _)| schema.table);
+        let key = match self.kind {
+            DataKind::Sales => "transactions.path",
+            DataKind::Decisions => "decisions.path",
+            DataKind::StoreWeeks => "store_weeks.path",
+        };
+        check(key, table.is_some(), "a file, a folder or a list of files", "nothing")?;
+        if let Some(propensity) = self.decision_propensity {
+            let possible = propensity > 0.0 && propensity <= 1.0;
+            check("decision_propensity", possible, "a propensity in (0, 1]", propensity)?;
+        }
+        let pattern = self.price_columns.as_deref().unwrap_or(PRODUCT_MARK);
+        let expected = "a name with {product_id} in it";
+        check("price_columns", pattern.contains(PRODUCT_MARK), expected, pattern)
     }
 
     /// Refuses a table that would read a column of the deny-list.
@@ -418,6 +367,11 @@ impl DataConfig {
             (&schema::OFFERS, &self.offers),
             (&schema::PROMOTIONS, &self.promotions),
         ];
+        match self.kind {
+            DataKind::Sales => {}
+            DataKind::Decisions => return only(&schema::DECISIONS, &self.decisions),
+            DataKind::StoreWeeks => return only(&schema::STORE_WEEKS, &self.store_weeks),
+        }
         let required =
             [(&schema::TRANSACTIONS, &self.transactions), (&schema::PRODUCTS, &self.products)];
         let present =
@@ -427,7 +381,22 @@ impl DataConfig {
 
     /// Whether the data tells customers apart.
     pub fn has_customers(&self) -> bool {
-        true
+        self.kind == DataKind::Sales
+    }
+
+    /// Refuses data that is not a sales history.
+    pub(super) fn demand_sales(&self) -> Result<(), DataError> {
+        if self.has_customers() { Ok(()) } else { Err(other_kind(self.kind, "\"sales\"")) }
+    }
+
+    /// The decisions table.
+    pub(super) fn enabled_decisions(&self) -> Result<&TableConfig, DataError> {
+        enabled(&self.decisions).ok_or_else(|| other_kind(self.kind, "[data.decisions] beside"))
+    }
+
+    /// The table of weekly sales.
+    pub(super) fn enabled_store_weeks(&self) -> Result<&TableConfig, DataError> {
+        enabled(&self.store_weeks).ok_or_else(|| other_kind(self.kind, "[data.store_weeks] beside"))
     }
 
     /// The promotions table, when configured.
@@ -500,13 +469,25 @@ impl TableConfig {
     }
 }
 
+fn is_sales(kind: &DataKind) -> bool {
+    *kind == DataKind::Sales
+}
+
+/// The one table of data without customers.
+fn only<'a>(
+    schema: &'static TableSchema,
+    table: &'a Option<TableConfig>,
+) -> Vec<(&'static TableSchema, &'a TableConfig)> {
+    enabled(table).map(|table| (schema, table)).into_iter().collect()
+}
+
 /// An optional table, unless an empty path switches it off.
 fn enabled(table: &Option<TableConfig>) -> Option<&TableConfig> {
     let off = TablePath::One(PathBuf::new());
     table.as_ref().filter(|table| table.path != off)
 }
 
-fn check(
+pub(super) fn check(
     key: &str,
     holds: bool,
     expected: &str,
@@ -517,66 +498,4 @@ fn check(
     }
     let (key, expected) = (key.to_owned(), expected.to_owned());
     Err(DataError::Config { key, expected, found: found.to_string() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_preset_is_valid() {
-        for name in DataConfig::preset_names() {
-            DataConfig::from_toml(&format!("preset = {name:?}")).expect("a preset parses");
-        }
-    }
-
-    #[test]
-    fn explicit_values_override_the_preset_key_by_key() {
-        let text = "preset = \"complete-journey\"\nlast_date = 2017-06-30\n\
-                    [transactions.columns]\noffer_discount = \"\"";
-        let config = DataConfig::from_toml(text).expect("valid");
-        assert_eq!(config.last_date.as_deref(), Some("2017-06-30"));
-        assert_eq!(config.transactions.columns["offer_discount"], "");
-        assert_eq!(config.transactions.columns["customer_id"], "household_id");
-    }
-
-    #[test]
-    fn an_empty_path_switches_an_optional_table_off() {
-        let text = "preset = \"complete-journey\"\n[exposures]\npath = \"\"";
-        let config = DataConfig::from_toml(text).expect("valid");
-        assert!(config.enabled_exposures().is_none());
-        assert!(config.tables().iter().all(|(schema, _)| schema.table != "exposures"));
-        let text = "preset = \"canonical\"\n[products]\npath = \"\"";
-        assert!(DataConfig::from_toml(text).is_err());
-    }
-
-    #[test]
-    fn a_resolved_config_reads_back_as_itself() {
-        let config = DataConfig::from_toml("preset = \"complete-journey\"").expect("valid");
-        let text = toml::to_string(&config).expect("serialisable");
-        assert_eq!(DataConfig::from_toml(&text).expect("valid"), config);
-        let json = serde_json::to_string(&config).expect("serialisable");
-        assert_eq!(serde_json::from_str::<DataConfig>(&json).expect("valid"), config);
-    }
-
-    #[test]
-    fn unknown_keys_are_refused_with_the_nearest_name() {
-        let preset = DataConfig::from_toml("preset = \"complete_journey\"").expect_err("unknown");
-        assert!(preset.to_string().contains("did you mean `complete-journey`"), "{preset}");
-        let key =
-            DataConfig::from_toml("preset = \"canonical\"\nn_category = 3").expect_err("unknown");
-        assert!(key.to_string().contains("n_category"), "{key}");
-        let text = "preset = \"canonical\"\n[transactions.columns]\ncustomer = \"x\"";
-        let column = DataConfig::from_toml(text).expect_err("unknown column");
-        assert!(column.to_string().contains("did you mean `customer_id`"), "{column}");
-        assert!(column.is_config());
-    }
-
-    #[test]
-    fn a_week_starts_on_the_configured_day() {
-        let sunday = NaiveDate::from_ymd_opt(2017, 1, 1).expect("a date");
-        assert_eq!(WeekStart::Sunday.week_of(sunday), sunday);
-        assert_eq!(WeekStart::Monday.week_of(sunday).to_string(), "2016-12-26");
-        assert_eq!(WeekStart::Saturday.week_of(sunday).to_string(), "2016-12-31");
-    }
 }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::kind::Dropped;
+
 /// Why files could not become a history; each message ends with what to do next.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DataError {
@@ -228,6 +230,21 @@ pub enum DataError {
         /// Its reason.
         reason: String,
     },
+    /// The rules left no row of a table.
+    #[error(
+        "expected rows of table `{table}` that can be used, found none of {rows_in} (most were \
+         left out by rule `{rule}`: {reason}); check [data.{table}] columns"
+    )]
+    NothingKept {
+        /// Table of the config.
+        table: &'static str,
+        /// Rows read.
+        rows_in: u64,
+        /// The rule that left out most.
+        rule: String,
+        /// Its reason.
+        reason: String,
+    },
     /// A table is larger than the history's index types can address.
     #[error("expected at most {limit} {what}, found {found}; split or filter the input")]
     TooMany {
@@ -259,6 +276,13 @@ pub enum DataError {
 }
 
 impl DataError {
+    pub(super) fn nothing_kept(table: &'static str, rows_in: u64, rules: &[Dropped]) -> Self {
+        let worst = rules.iter().max_by_key(|rule| rule.rows);
+        let (rule, reason) =
+            worst.map(|rule| (rule.rule.clone(), rule.reason.clone())).unwrap_or_default();
+        DataError::NothingKept { table, rows_in, rule, reason }
+    }
+
     /// True when the config is at fault rather than the data (exit code 3 instead of 4).
     pub fn is_config(&self) -> bool {
         matches!(self, DataError::Config { .. })

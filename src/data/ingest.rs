@@ -173,6 +173,7 @@ impl Ranked {
 pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest, DataError> {
     let config = request.config;
     config.validate()?;
+    config.demand_sales()?;
     let dir = config.resolved_dir(request.base_dir);
     // Cheap checks of every table first: a wrong column name must not cost a long read.
     for (schema, table) in config.tables() {

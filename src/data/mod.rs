@@ -12,11 +12,15 @@ pub mod assess;
 mod batch;
 pub mod cents;
 mod clean;
+pub mod clean_config;
 #[cfg(test)]
 mod cleaning_tests;
 mod codec;
 mod column;
 pub mod config;
+#[cfg(test)]
+mod config_tests;
+mod decisions;
 mod deliver;
 #[cfg(test)]
 mod dialect_tests;
@@ -34,11 +38,13 @@ mod ingest_tests;
 mod intern;
 #[cfg(test)]
 mod invariance_tests;
+pub mod kind;
 pub mod ledger;
 mod line;
 #[cfg(test)]
 mod made_shop;
 mod market;
+mod presets;
 mod prices;
 mod product_facts;
 mod products;
@@ -52,10 +58,12 @@ mod schema;
 mod source;
 mod spill;
 pub mod store;
+mod store_weeks;
 mod table;
 mod tally;
 
 pub use config::{DataConfig, WeekStart};
+pub use decisions::{DecisionReport, OfferOutcomes, Outcome};
 pub use deliver::{
     RejectedRow, check_files, ingest, ingest_as_of, ingest_into, ingest_into_without, rejected_rows,
 };
@@ -63,6 +71,8 @@ pub use digest::digest_of_files;
 pub use error::DataError;
 pub use forget::Forgotten;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
+pub use kind::{DataKind, LogReport};
 pub use quality::{MarginSource, QualityReport};
 pub use rules::Rule;
 pub use store::{load, save};
+pub use store_weeks::StoreWeekReport;

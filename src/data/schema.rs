@@ -129,6 +129,40 @@ pub(super) const PROMOTIONS: TableSchema = TableSchema {
     ],
 };
 
+/// What can follow a decision.
+pub(super) const OUTCOMES: [&str; 5] = ["visit", "click", "conversion", "spend", "margin"];
+
+pub(super) const DECISIONS: TableSchema = TableSchema {
+    table: "decisions",
+    columns: &[
+        optional("customer_id", Kind::Identifier),
+        optional("date", Kind::Day),
+        needed("offer_id", Kind::Identifier),
+        optional("propensity", Kind::Number),
+        optional("visit", Kind::Number),
+        optional("click", Kind::Number),
+        optional("conversion", Kind::Number),
+        optional("spend", Kind::Number),
+        optional("margin", Kind::Number),
+    ],
+};
+
+pub(super) const STORE_WEEKS: TableSchema = TableSchema {
+    table: "store_weeks",
+    columns: &[
+        needed("store_id", Kind::Identifier),
+        needed("product_id", Kind::Identifier),
+        needed("week", Kind::Number),
+        optional("units", Kind::Number),
+        optional("log_units", Kind::Number),
+        optional("price", Kind::Number),
+        optional("deal", Kind::Number),
+        optional("feature", Kind::Number),
+        optional("margin_rate", Kind::Number),
+        optional("margin_percent", Kind::Number),
+    ],
+};
+
 /// `"; did you mean ...?"` for the nearest name when one is near, else nothing.
 pub(super) fn did_you_mean<'a>(wanted: &str, known: impl Iterator<Item = &'a str>) -> String {
     let normal = |name: &str| -> String {

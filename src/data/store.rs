@@ -20,6 +20,7 @@ use super::history::{Category, Cell, Exposure, History, OfferRow};
 use super::quality::QualityReport;
 use folder::{Folder, Saved, numbers, texts, whole};
 
+pub(super) use folder::TableWriter;
 pub(super) use sink::FolderSink;
 pub use sink::LedgerFacts;
 pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
@@ -117,6 +118,15 @@ pub fn load_quality(dir: &Path) -> Result<QualityReport, DataError> {
 /// [`DataError::Store`] when `history.json` is missing or of another format.
 pub fn fingerprint(dir: &Path) -> Result<String, DataError> {
     Ok(read_header(&Folder { dir })?.fingerprint)
+}
+
+/// Writes the summary of data without customers.
+pub(super) fn save_summary(
+    summary: &super::kind::LogReport,
+    name: &str,
+    dir: &Path,
+) -> Result<(), DataError> {
+    Folder { dir }.write_json(name, summary)
 }
 
 /// Hashes of the customers of a saved history.

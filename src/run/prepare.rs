@@ -19,6 +19,12 @@ pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
         Some(_) => (job.config_dir.to_owned(), salt(job)),
         None => (job.folder.path(WORLD), SALT.to_owned()),
     };
+    if !config.has_customers() {
+        return job.folder.replace("history", |dir| {
+            data::kind::read_log(&config, &base, &salt, Some(dir))?;
+            Ok(())
+        });
+    }
     let forgotten = job.forgotten()?;
     // The weeks that are held out of the fit must not be read by the features it uses.
     let before_end = [job.config.fit.holdout_weeks];

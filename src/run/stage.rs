@@ -147,6 +147,11 @@ impl Job<'_> {
     /// # Errors
     /// The first stage that fails; its earlier results are untouched.
     pub fn run_until(&self, last: Stage) -> Result<(), RunError> {
+        let without_customers =
+            self.config.data.as_ref().filter(|data| !data.has_customers()).map(|data| data.kind);
+        if let Some(kind) = without_customers.filter(|_| last > Stage::Ingest) {
+            return Err(RunError::Config(kind.without_customers().to_owned()));
+        }
         let mut record = self.record()?;
         let mut key = String::new();
         for stage in Stage::ALL.into_iter().filter(|s| *s <= last) {
@@ -170,7 +175,10 @@ impl Job<'_> {
             record.timings.insert(stage.name().to_owned(), (seconds * 1e3).round() / 1e3);
             if stage == Stage::Ingest {
                 let dir = self.folder.path("history");
-                record.data_fingerprint = Some(crate::data::store::fingerprint(&dir)?);
+                record.data_fingerprint = Some(match without_customers {
+                    Some(_) => crate::data::kind::log_fingerprint(&dir)?,
+                    None => crate::data::store::fingerprint(&dir)?,
+                });
             }
             write_json(&self.folder.path("run.json"), &record)?;
             self.observer.finished(stage, Outcome::Done);

@@ -99,7 +99,7 @@ fn content_evidence(
         "basket_id" => baskets(file, column),
         "store_id" => stores(content, file.rows),
         "private_label" if content.private_label => {
-            vec![say(4.5, "the values tell private from other labels")]
+            vec![say(8.0, "the values tell private from other labels")]
         }
         "private_label" => labels(content, concept, file.rows),
         "brand" if content.private_label => {

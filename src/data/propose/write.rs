@@ -116,10 +116,19 @@ fn choose<'a>(proposals: &'a [Proposal], table: &str) -> Option<Chosen<'a>> {
     });
     let (&main, rest) = claims.split_first()?;
     let (mut parts, others): (Vec<&Proposal>, Vec<&Proposal>) =
-        rest.iter().partition(|one| one.header == main.header);
+        rest.iter().partition(|one| one.header == main.header && same_dialect(one, main));
     parts.push(main);
     parts.sort_by(|a, b| a.file.cmp(&b.file));
     Some(Chosen { main, parts, others })
+}
+
+/// Whether two files can be parts of one table, which has one dialect.
+fn same_dialect(left: &Proposal, right: &Proposal) -> bool {
+    let marks = |one: &Proposal| {
+        let dialect = one.dialect.as_ref();
+        dialect.map(|dialect| (dialect.delimiter.value, dialect.decimal_comma.value))
+    };
+    marks(left) == marks(right)
 }
 
 fn data_part(

@@ -109,18 +109,18 @@ impl Saved {
 }
 
 /// A Parquet table written one row group at a time; the first piece fixes its columns.
-pub(super) struct TableWriter {
+pub(in crate::data) struct TableWriter {
     path: PathBuf,
     writer: Option<BatchedWriter<BufWriter<File>>>,
 }
 
 impl TableWriter {
-    pub(super) fn new(dir: &Path, table: &str) -> Self {
+    pub(in crate::data) fn new(dir: &Path, table: &str) -> Self {
         Self { path: dir.join(format!("{table}.parquet")), writer: None }
     }
 
     /// Appends rows.
-    pub(super) fn write(&mut self, columns: Vec<Column>) -> Result<(), DataError> {
+    pub(in crate::data) fn write(&mut self, columns: Vec<Column>) -> Result<(), DataError> {
         let written = (|| {
             let height = columns.first().map_or(0, Column::len);
             let frame = DataFrame::new(height, columns)?;
@@ -139,7 +139,7 @@ impl TableWriter {
     }
 
     /// Ends the file; a table of which nothing was written has no file.
-    pub(super) fn finish(mut self) -> Result<(), DataError> {
+    pub(in crate::data) fn finish(mut self) -> Result<(), DataError> {
         match self.writer.take() {
             Some(writer) => writer.finish().map(|_| ()).map_err(|reason| self.failed(&reason)),
             None => Ok(()),
