@@ -48,7 +48,9 @@ fn cents(money: f64) -> i64 {
 fn each_rule_counts_its_fixture_rows_and_totals_reconcile_to_the_cent() {
     let quality = run(&config()).quality;
     assert_eq!(quality.rules.len(), Rule::ALL.len());
-    for ((rule, rows, value), count) in EXPECTED.iter().zip(&quality.rules) {
+    // The first rule takes a list of hashes and not a row; `tests/it/forget.rs` triggers it.
+    assert_eq!((Rule::ALL[0], quality.rules[0].rows), (Rule::ForgottenCustomer, 0));
+    for ((rule, rows, value), count) in EXPECTED.iter().zip(&quality.rules[1..]) {
         assert_eq!(count.name, rule.name());
         assert_eq!(count.rows, rows.len() as u64, "{}", count.name);
         assert_eq!(cents(count.sales_value), *value, "{}", count.name);

@@ -83,18 +83,31 @@ fn a_missing_column_suggests_the_nearest_one() {
 #[test]
 fn a_value_of_the_wrong_type_is_named_by_file_row_and_column() {
     let bad = |row: &str| format!("{SALES_HEADER}{SALES}{SALES}{row}\n");
-    let place = ["sales.csv row 4", "correct the row"];
     for (row, words) in [
-        ("c1,2024-01-02,milk,two,2.00", ["expected a number", "`two`", "column `quantity`"]),
-        ("c1,2024-01-02,milk,1,2 EUR", ["expected a number", "`2 EUR`", "column `sales_value`"]),
-        ("c1,02.01.2024,milk,1,2.00", ["expected an ISO date", "`02.01.2024`", "column `date`"]),
-        ("c1,2024-02-30,milk,1,2.00", ["expected an ISO date", "`2024-02-30`", "column `date`"]),
-        ("c1,1970-01-01,milk,1,2.00", ["from 1990 to 2100", "`1970-01-01`", "column `date`"]),
-        ("c1,2190-01-01,milk,1,2.00", ["from 1990 to 2100", "`2190-01-01`", "column `date`"]),
+        (
+            "c1,2024-01-02,milk,two,2.00",
+            ["expected a number", "`two`", "`quantity`", "correct the"],
+        ),
+        ("c1,2024-01-02,milk,1,2 or 3", ["expected a number", "`2 or 3`", "`sales_value`", "row"]),
+        ("c1,Tuesday,milk,1,2.00", ["expected an ISO date", "`Tuesday`", "column `date`", "row"]),
+        (
+            "c1,02.01.2024,milk,1,2.00",
+            [
+                "expected an ISO date",
+                "`02.01.2024`",
+                "column `date`",
+                "date_format = \"dd.mm.yyyy\"",
+            ],
+        ),
     ] {
         let ended = with_sales(bad(row));
         ended.fails(4, &words);
-        ended.fails(4, &place);
+        ended.fails(4, &["sales.csv row 4"]);
+    }
+    // One row of three is more than clean.max_impossible_dates allows.
+    for date in ["2024-02-30", "1970-01-01", "2190-01-01"] {
+        let words = ["from 1990 to 2100", "1 of 3 rows", "sales.csv row 4", "max_impossible_dates"];
+        with_sales(bad(&format!("c1,{date},milk,1,2.00"))).fails(4, &words);
     }
 }
 

@@ -39,7 +39,7 @@ pub(in crate::run) fn write(people: &People<'_>, folder: &Path) -> Result<(), Ru
     let silhouette = model.silhouette();
     let (migrations, stability) = drift(people);
     let content = page::PersonaPage {
-        title: format!("Customer personas of {}", people.job.config.name),
+        title: "Customer personas".to_owned(),
         data_window: format!(
             "{} to {}; grouped as of the weeks before the held-out ones",
             history.first_week,
