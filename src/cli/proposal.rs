@@ -53,6 +53,7 @@ fn unreadable(error: &DataError) -> Failure {
 
 /// The absolute path without `.` and `..`, which need not exist.
 fn absolute(path: &Path) -> PathBuf {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let full = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut clean = PathBuf::new();
     for part in full.components() {

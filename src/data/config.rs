@@ -436,12 +436,8 @@ impl TableConfig {
             let names: Vec<&str> = schema.names().collect();
             let Some(known) = schema.column(canonical) else {
                 let hint = schema::did_you_mean(canonical, names.iter().copied());
-                return check(
-                    &key,
-                    false,
-                    &format!("one of {}", names.join(", ")),
-                    format!("{canonical}{hint}"),
-                );
+                let expected = format!("one of {}", names.join(", "));
+                return check(&key, false, &expected, format!("{canonical}{hint}"));
             };
             let unmapped = column.is_empty() && known.required;
             check(&key, !unmapped, "the name of a column in the file", "an empty name")?;

@@ -4,6 +4,7 @@
 //! customers, `clean` sorts and cleans part by part, `assemble` turns parts into cells and features,
 //! `market` sums up products. Between passes lines lie in a [`Spill`], in memory while they fit.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,29 +13,28 @@ use rayon::prelude::*;
 use super::aggregate::{self, CategoryTotals, Grouping, Weeks};
 use super::assemble::{Assembler, Part};
 use super::assess::Completeness;
-use super::clean::{self, Limits};
-use super::codec::{self, Decoder};
-use super::column::{date_of, day_of};
+use super::cleaned::{Cleaned, clean_parts, refuse_empty};
 use super::config::{DataConfig, TableConfig};
 use super::error::DataError;
 use super::exposures::{self, Logged};
 use super::forget::Forgotten;
 use super::history::{Exposure, OfferRow};
-use super::line::Line;
 use super::market::{Market, Priced};
-use super::prices::{self, Plausible, PriceCounts, PriceLimits};
 use super::product_facts;
 use super::products::{self, Products};
 use super::promotions;
 use super::quality::{MarginSource, QualityReport};
+use super::ranks::{Names, Ranked};
 use super::rules::{Account, Rejection, Rule, money};
 use super::scan::{self, Scan};
 use super::schema;
 use super::spill::{N_PARTS, Spill};
-use super::table;
+use super::table::{self, check_count};
 use super::tally::Tally;
 use crate::features::behaviour::ProductFacts;
 
+/// Stores beyond which a column of something else was mapped; counts by store and day are dense.
+const MOST_STORES: usize = 20_000;
 /// Parts worked on between two deliveries.
 const PARTS_AT_ONCE: usize = 8;
 
@@ -86,36 +86,6 @@ pub(super) struct Frame {
     pub(super) has_promotions: bool,
 }
 
-/// Names behind ranks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Names<'a> {
-    scan: &'a Scan,
-    ranked: &'a Ranked,
-}
-
-impl Names<'_> {
-    /// Hash of a customer.
-    pub(super) fn hash(&self, rank: u32) -> &str {
-        &self.scan.hashes[self.ranked.customers[rank as usize] as usize]
-    }
-
-    /// Identifier of a customer as in the files.
-    pub(super) fn id(&self, rank: u32) -> &str {
-        let code = self.ranked.customers[rank as usize];
-        self.scan.customers.name(code).expect("every customer has a name")
-    }
-
-    /// Identifier of a product as in the files.
-    pub(super) fn product(&self, rank: u32) -> &str {
-        &self.ranked.products[rank as usize]
-    }
-
-    /// Identifier of a store as in the files.
-    pub(super) fn store(&self, rank: u32) -> Option<&str> {
-        self.ranked.stores.get(rank as usize).map(String::as_str)
-    }
-}
-
 /// Everything that is delivered at the end.
 pub(super) struct Rest {
     pub(super) frame: Frame,
@@ -126,47 +96,6 @@ pub(super) struct Rest {
     pub(super) quality: QualityReport,
     pub(super) observed: super::assess::Observed,
     pub(super) rejected: Vec<(PathBuf, usize, Rejection)>,
-}
-
-/// Orders that do not depend on the order of rows.
-#[derive(Debug)]
-struct Ranked {
-    /// Code by rank, ascending by hash.
-    customers: Vec<u32>,
-    customer_ranks: Vec<u32>,
-    products: Vec<String>,
-    product_ranks: Vec<u32>,
-    stores: Vec<String>,
-    store_ranks: Vec<u32>,
-}
-
-impl Ranked {
-    fn of(scan: &Scan) -> Self {
-        let mut customers: Vec<u32> = (0..scan.hashes.len() as u32).collect();
-        customers.sort_unstable_by(|a, b| {
-            let key = |code: &u32| (&scan.hashes[*code as usize], scan.customers.name(*code));
-            key(a).cmp(&key(b))
-        });
-        let mut customer_ranks = vec![0; customers.len()];
-        for (rank, code) in customers.iter().enumerate() {
-            customer_ranks[*code as usize] = rank as u32;
-        }
-        let (products, product_ranks) = scan.products.ranked();
-        let (stores, store_ranks) = scan.stores.ranked();
-        Self { customers, customer_ranks, products, product_ranks, stores, store_ranks }
-    }
-
-    fn line(&self, line: &Line, negative_discounts: [bool; 2]) -> Line {
-        let signed = |value: f64, negative: bool| if negative { 0.0 - value } else { value };
-        Line {
-            customer: self.customer_ranks[line.customer as usize],
-            product: self.product_ranks[line.product as usize],
-            store: self.store_ranks.get(line.store as usize).copied().unwrap_or(line.store),
-            shelf_discount: signed(line.shelf_discount, negative_discounts[0]),
-            offer_discount: signed(line.offer_discount, negative_discounts[1]),
-            ..*line
-        }
-    }
 }
 
 /// Reads, cleans and aggregates the configured tables.
@@ -183,6 +112,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     let mut account = Account::new(request.list_rejected);
     let mut scan = scan::scan(request, &dir, &mut account)?;
     let ranked = Ranked::of(&scan);
+    check_count("stores", ranked.stores.len(), MOST_STORES)?;
     let products = products::describe(&catalogue, &ranked.products, config)?;
     drop(catalogue);
     let cleaned = clean_parts(request, &scan, &ranked, &products, &mut account)?;
@@ -231,114 +161,12 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     let index = |code: u32| assembled.kept[ranked.customer_ranks[code as usize] as usize];
     let exposures = logged.place(index, weeks, &offers, &mut quality);
     let mut observed = tally.observed(&grouping.names, &ranked.stores, &ranked.products, &products);
-    for (column, missing) in &scan.missing {
-        let key = schema::TRANSACTIONS.column(column).is_some_and(|column| column.required);
-        let completeness = Completeness { rows: scan.rows, missing: *missing, key };
-        observed.completeness.insert(format!("transactions.{column}"), completeness);
-    }
+    observed.completeness = completeness(&scan);
     observed.exposures = exposures::exposed(&exposures, &offers, weeks);
     let listed = account.listed.unwrap_or_default();
     let rejected = work.locate(listed);
     let category_totals = assembled.category_totals;
     Ok(Rest { frame, category_totals, shelf_depth, offers, exposures, quality, observed, rejected })
-}
-
-/// What cleaning leaves behind.
-struct Cleaned {
-    spill: Spill,
-    counts: PriceCounts,
-    plausible: Vec<Plausible>,
-}
-
-fn clean_parts(
-    request: &Request<'_>,
-    scan: &Scan,
-    ranked: &Ranked,
-    products: &Products,
-    account: &mut Account,
-) -> Result<Cleaned, DataError> {
-    let config = request.config;
-    let (first, last) = config.date_bounds()?;
-    let days = (first.map_or(i32::MIN, day_of), last.map_or(i32::MAX, day_of));
-    let limits = Limits { config: &config.clean, days, products };
-    let n_products = ranked.products.len();
-    let counts: Vec<Mutex<PriceCounts>> = (0..=rayon::current_num_threads())
-        .map(|_| Mutex::new(PriceCounts::new(n_products)))
-        .collect();
-    let spill = Spill::new();
-    let part = |part: usize| -> Result<Account, DataError> {
-        let bytes = scan.spill.take(part, request.spill_dir)?;
-        let mut lines: Vec<Line> =
-            Decoder::new(&bytes).map(|line| ranked.line(&line, scan.negative_discounts)).collect();
-        drop(bytes);
-        let mut account = Account::new(request.list_rejected);
-        clean::clean(&mut lines, &limits, &mut account);
-        let thread = rayon::current_thread_index().map_or(0, |index| index + 1);
-        let mut counts = counts[thread].lock().unwrap_or_else(PoisonError::into_inner);
-        spill.append(part, request.spill_dir, |out| {
-            for line in &lines {
-                counts.add(line);
-                codec::encode(line, out);
-            }
-        })?;
-        Ok(account)
-    };
-    let accounts: Vec<Result<Account, DataError>> =
-        (0..N_PARTS).into_par_iter().map(part).collect();
-    for part in accounts {
-        account.merge(part?);
-    }
-    let mut merged = PriceCounts::new(n_products);
-    for counts in counts {
-        merged.merge(&counts.into_inner().unwrap_or_else(PoisonError::into_inner));
-    }
-    let limits = PriceLimits {
-        max_ratio: config.clean.max_price_ratio,
-        outlier_z: config.clean.outlier_z,
-        outlier_ratio: config.clean.outlier_ratio,
-    };
-    let plausible = merged.products().iter().map(|bins| prices::plausible(bins, &limits)).collect();
-    Ok(Cleaned { spill, counts: merged, plausible })
-}
-
-impl Cleaned {
-    fn kept(&self) -> impl Iterator<Item = (usize, &prices::Bin)> {
-        let products = self.counts.products().iter().zip(&self.plausible).enumerate();
-        products.flat_map(|(product, (bins, plausible))| {
-            let kept = bins.iter().filter(|bin| plausible.rejects(bin.step).is_none());
-            kept.map(move |bin| (product, bin))
-        })
-    }
-
-    fn sales_by_product(&self) -> Vec<i128> {
-        let mut sales = vec![0; self.plausible.len()];
-        self.kept().for_each(|(product, bin)| sales[product] += bin.sales);
-        sales
-    }
-
-    /// The weeks of the history, and its first and last day with a sale.
-    fn weeks(&self, config: &DataConfig) -> (Weeks, (i32, i32)) {
-        let first = self.kept().map(|(_, bin)| bin.first_day).min().unwrap_or(0);
-        let last = self.kept().map(|(_, bin)| bin.last_day).max().unwrap_or(0);
-        let first_day = day_of(config.week_starts.week_of(date_of(first)));
-        let count = ((last - first_day) / 7 + 1) as u32;
-        (Weeks { first_day, count }, (first, last))
-    }
-}
-
-/// Refuses a history without a line.
-fn refuse_empty(
-    cleaned: &Cleaned,
-    account: &Account,
-    config: &DataConfig,
-) -> Result<(), DataError> {
-    if cleaned.kept().next().is_some() {
-        return Ok(());
-    }
-    let counts = account.counts(|rule| setting(rule, config));
-    let worst = counts.into_iter().rev().max_by_key(|rule| rule.rows);
-    let (rule, reason) = worst.map(|rule| (rule.name, rule.reason)).unwrap_or_default();
-    Err(DataError::EmptyAfterCleaning { rows_in: account.rows_in, rule, reason })
 }
 
 /// Weeks that features are computed for: back from the end in equal steps, and those asked for.
@@ -474,6 +302,16 @@ impl Work<'_> {
     }
 }
 
+/// How complete each mapped column of the transactions is.
+fn completeness(scan: &Scan) -> BTreeMap<String, Completeness> {
+    let column = |(name, missing): &(&str, u64)| {
+        let key = schema::TRANSACTIONS.column(name).is_some_and(|column| column.required);
+        let completeness = Completeness { rows: scan.rows, missing: *missing, key };
+        (format!("transactions.{name}"), completeness)
+    };
+    scan.missing.iter().map(column).collect()
+}
+
 fn report(account: &Account, scan: &Scan, tally: &Tally, config: &DataConfig) -> QualityReport {
     let [unknown_products, uncategorised] = tally.unplaced();
     let [unit_cost, margin_rate, department, default] = tally.by_cost();
@@ -495,7 +333,7 @@ fn report(account: &Account, scan: &Scan, tally: &Tally, config: &DataConfig) ->
 }
 
 /// The limit of a rule as the config says it.
-fn setting(rule: Rule, config: &DataConfig) -> String {
+pub(super) fn setting(rule: Rule, config: &DataConfig) -> String {
     let clean = &config.clean;
     match rule {
         Rule::ImpossibleDate => format!("max_impossible_dates = {}", clean.max_impossible_dates),

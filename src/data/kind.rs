@@ -20,6 +20,9 @@ pub const SUMMARY: &str = "summary.json";
 /// Confidence level of the intervals.
 const LEVEL: f64 = 0.95;
 
+/// The normal quantile of [`LEVEL`].
+const NORMAL_QUANTILE: f64 = 1.959_963_984_540_054;
+
 /// From so many degrees of freedom on, the t quantile is that of the normal to four digits.
 const MANY: f64 = 1e5;
 
@@ -97,8 +100,9 @@ impl Dropped {
     }
 }
 
-/// A mean with its two-sided 95 % confidence interval, `mean ± t · s / √n`, in the unit of the
-/// values. Rows are taken as independent; the interval is absent below two rows.
+/// A mean with its two-sided 95 % confidence interval in the unit of the values: that of Wilson
+/// (1927) where all values are 0 or 1, else `mean ± t · s / √n`. Rows are taken as independent; the
+/// interval is absent below two rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MeanInterval {
     /// Rows.
@@ -115,11 +119,14 @@ pub(super) struct Moments {
     rows: u64,
     mean: f64,
     squares: f64,
+    /// Whether a value is neither 0 nor 1.
+    graded: bool,
 }
 
 impl Moments {
     pub(super) fn add(&mut self, value: f64) {
         self.rows += 1;
+        self.graded |= value != 0.0 && value != 1.0;
         let step = value - self.mean;
         self.mean += step / self.rows as f64;
         self.squares += step * (value - self.mean);
@@ -127,9 +134,12 @@ impl Moments {
 
     /// `None` without a value.
     pub(super) fn interval(&self) -> Option<MeanInterval> {
-        let Self { rows, mean, squares } = *self;
+        let Self { rows, mean, squares, graded } = *self;
         if rows == 0 {
             return None;
+        }
+        if rows > 1 && !graded {
+            return Some(MeanInterval { rows, mean, interval: Some(wilson(mean, rows as f64)) });
         }
         let freedom = (rows as f64 - 1.0).min(MANY);
         let quantile = StudentsT::new(0.0, 1.0, freedom).ok();
@@ -137,6 +147,15 @@ impl Moments {
         let reach = quantile.map(|t| t * (squares / (rows as f64 - 1.0) / rows as f64).sqrt());
         Some(MeanInterval { rows, mean, interval: reach.map(|r| (mean - r, mean + r)) })
     }
+}
+
+/// Wilson's score interval of a share among `n` rows; never empty, never outside `[0, 1]`.
+fn wilson(share: f64, n: f64) -> (f64, f64) {
+    let z2 = NORMAL_QUANTILE * NORMAL_QUANTILE;
+    let middle = (share + z2 / (2.0 * n)) / (1.0 + z2 / n);
+    let spread = (share * (1.0 - share) / n + z2 / (4.0 * n * n)).sqrt();
+    let reach = NORMAL_QUANTILE / (1.0 + z2 / n) * spread;
+    ((middle - reach).max(0.0), (middle + reach).min(1.0))
 }
 
 /// Reads data without customers whole and checks it; writes it into `out`, an existing folder, when
@@ -190,6 +209,15 @@ pub fn log_fingerprint(dir: &Path) -> Result<String, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interval_of_a_share_stays_inside_zero_and_one() {
+        let mut moments = Moments::default();
+        (0..10).for_each(|_| moments.add(0.0));
+        let (lower, upper) = moments.interval().and_then(|one| one.interval).expect("ten rows");
+        // Nothing of ten: the upper bound is z² / (n + z²) = 3.8415 / 13.8415 = 0.2775.
+        assert!(lower == 0.0 && (upper - 0.2775).abs() < 1e-4, "{lower} to {upper}");
+    }
 
     #[test]
     fn the_interval_of_a_mean_is_that_of_student() {

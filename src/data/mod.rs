@@ -13,6 +13,7 @@ mod batch;
 pub mod cents;
 mod clean;
 pub mod clean_config;
+mod cleaned;
 #[cfg(test)]
 mod cleaning_tests;
 mod codec;
@@ -51,6 +52,7 @@ mod products;
 mod promotions;
 pub mod propose;
 pub mod quality;
+mod ranks;
 mod rules;
 pub mod sample;
 mod scan;

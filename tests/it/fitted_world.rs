@@ -3,7 +3,7 @@
 use crate::shop::finished;
 use promopt::data::{self, History};
 use promopt::demand::{ActionMap, FittedDemand, Ground};
-use promopt::features::PersonaModel;
+use promopt::features::PersonaTimeline;
 use promopt::run::load::PersonaFile;
 use promopt::run::{RunFolder, RunRecord};
 use promopt_envs::retail::PromotionWorld;
@@ -13,7 +13,8 @@ pub(crate) struct Pieces {
     pub(crate) record: RunRecord,
     pub(crate) history: History,
     actions: ActionMap,
-    personas: PersonaModel,
+    n_personas: usize,
+    timeline: PersonaTimeline,
     fitted: FittedDemand,
 }
 
@@ -29,7 +30,8 @@ impl Pieces {
             folder.read("personas/personas.json", "personas").expect("it was written");
         Self {
             actions: actions.expect("the history has offers"),
-            personas: personas.model,
+            n_personas: personas.model.n_personas(),
+            timeline: folder.read("personas/timeline.json", "personas").expect("it was written"),
             fitted: folder.read("demand/model.json", "fit").expect("it was written"),
             history,
             record,
@@ -37,7 +39,8 @@ impl Pieces {
     }
 
     pub(crate) fn ground(&self) -> Ground<'_> {
-        Ground::new(&self.history, &self.actions, &self.personas, &self.record.config.guardrails)
+        let guardrails = &self.record.config.guardrails;
+        Ground::new(&self.history, &self.actions, self.n_personas, &self.timeline, guardrails)
     }
 
     /// A world after the last week of the history, starting from the customers that are known
