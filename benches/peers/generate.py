@@ -68,6 +68,13 @@ seed = 7
 dir = "."
 salt = "scale"
 n_categories = 10
+# The job asks for features once, at the end, and for none of the rules that the peers do not have.
+snapshot_weeks = 520
+
+[data.clean]
+match_returns = false
+outlier_z = 0
+max_lines_per_week = 0
 
 [data.transactions]
 path = "transactions.{suffix}"

@@ -341,8 +341,8 @@ impl DataConfig {
                 None => names.into_iter().try_for_each(|name| refuse(key(name), name))?,
             }
         }
-        let join = table.join.iter();
-        join.map(|join| refuse(format!("{}.join.on", schema.table), &join.on)).collect()
+        let mut join = table.join.iter();
+        join.try_for_each(|join| refuse(format!("{}.join.on", schema.table), &join.on))
     }
 
     /// `first_date` and `last_date` as dates.

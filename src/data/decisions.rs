@@ -159,8 +159,8 @@ impl Log<'_> {
             None => self.constant,
         };
         let mut kept = Vec::with_capacity(batch.rows);
-        for row in 0..batch.rows {
-            match rule(&columns, offers[row], propensity(row), row) {
+        for (row, offer) in offers.iter().enumerate() {
+            match rule(&columns, *offer, propensity(row), row) {
                 Some(rule) => self.dropped[rule] += 1,
                 None => kept.push(row),
             }

@@ -57,7 +57,7 @@ pub enum DataError {
         /// What it would have been used as.
         canonical: &'static str,
         /// The columns of the file.
-        found: String,
+        found: Box<str>,
         /// Empty, or `; did you mean ...?`.
         hint: Box<str>,
     },
@@ -93,7 +93,7 @@ pub enum DataError {
         /// Row of the file, counted from 1, where a CSV header is row 1.
         row: usize,
         /// Column of the file.
-        column: String,
+        column: Box<str>,
         /// The value.
         found: Box<str>,
         /// What would be accepted as things are set.

@@ -184,7 +184,7 @@ impl Rows {
                     table: STORE_WEEKS.table,
                     column: pattern.replace(PRODUCT_MARK, product),
                     canonical: "price",
-                    found: header.join(", "),
+                    found: header.join(", ").into(),
                     hint: format!("; `price_columns` is {pattern:?}").into(),
                     file,
                 });

@@ -307,7 +307,7 @@ fn missing_column(
         file: file.to_owned(),
         column: column.to_owned(),
         canonical,
-        found: header.join(", "),
+        found: header.join(", ").into(),
         hint: hint.into(),
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 const NAMES: [&str; 6] =
     ["recency", "frequency", "monetary_per_basket", "discount_share", "mix:produce", "mix:pantry"];
 /// 9 days away, 0.4 baskets a week, money 20 a basket, a tenth off, an even mix.
-const POPULATION: [f64; 6] = [2.302585092994046, 0.4, 3.044522437723423, 0.1, 0.5, 0.5];
+const POPULATION: [f64; 6] = [std::f64::consts::LN_10, 0.4, 3.044522437723423, 0.1, 0.5, 0.5];
 
 fn traits() -> Vec<Trait> {
     let transform = |name: &str| match name {

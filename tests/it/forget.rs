@@ -36,7 +36,7 @@ fn cells(history: &History) -> BTreeMap<&str, Vec<Cell>> {
     let mut cells: BTreeMap<&str, Vec<Cell>> = BTreeMap::new();
     for cell in &history.cells {
         let hash = history.customers[cell.customer as usize].as_str();
-        cells.entry(hash).or_default().push(Cell { customer: 0, ..cell.clone() });
+        cells.entry(hash).or_default().push(Cell { customer: 0, ..*cell });
     }
     cells
 }

@@ -31,7 +31,7 @@ const MOST_MEMORY_KIB: u64 = 2 << 20;
 static DECODER_PANICS: AtomicU64 = AtomicU64::new(0);
 
 fn n_cases() -> u64 {
-    let asked = std::env::var("PROMOPT_FUZZ_CASES").ok();
+    let asked = std::env::var_os("PROMOPT_FUZZ_CASES").and_then(|text| text.into_string().ok());
     let default = if std::env::var_os("RUN_SLOW").is_some() { SLOW_CASES } else { FAST_CASES };
     asked.map_or(default, |text| text.parse().expect("PROMOPT_FUZZ_CASES is a number"))
 }

@@ -14,6 +14,7 @@ mod tidy;
 mod worlds;
 
 /// A folder of the real data that is not part of the repository; says so when it is not there.
+#[allow(clippy::print_stdout, reason = "a skipped test says so")]
 fn real_data(folder: &str) -> Option<std::path::PathBuf> {
     let root = std::env::var_os("PROMOPT_DATA").map_or_else(
         || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),

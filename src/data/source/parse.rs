@@ -206,7 +206,15 @@ pub(in crate::data) fn explain(
     match setting {
         Some(setting) => {
             let (found, setting) = (found.into(), setting.into());
-            DataError::OtherDialect { table, file, row, column, found, expected, setting }
+            DataError::OtherDialect {
+                table,
+                file,
+                row,
+                column: column.into(),
+                found,
+                expected,
+                setting,
+            }
         }
         None => DataError::WrongType { table, file, row, column, found, expected },
     }

@@ -104,7 +104,7 @@ fn summary(people: &People<'_>, persona: usize) -> page::PersonaSummary {
     }
 }
 
-/// Shares of the lifecycle stages.
+/// Shares of the lifecycle stages with enough customers to be shown.
 fn stages(people: &People<'_>, persona: usize) -> Vec<page::StageShare> {
     let inputs = &people.file.model.preparation.inputs;
     let Some(column) = inputs.iter().position(|name| name == "lifecycle") else {
@@ -113,13 +113,14 @@ fn stages(people: &People<'_>, persona: usize) -> Vec<page::StageShare> {
     let members = people.rows.rows().zip(people.labels).filter(|(_, label)| **label == persona);
     let codes: Vec<f64> = members.map(|(row, _)| row[column]).collect();
     let share = |stage: &Lifecycle| {
-        let n = codes.iter().filter(|code| **code == f64::from(stage.code())).count();
-        page::StageShare {
+        let n = codes.iter().filter(|code| **code == stage.code()).count();
+        // A stage of few people is left out: its share would tell how few they are.
+        (n >= SMALL_CELL).then(|| page::StageShare {
             stage: stage.name().to_owned(),
-            share: n as f64 / codes.len().max(1) as f64,
-        }
+            share: n as f64 / codes.len() as f64,
+        })
     };
-    Lifecycle::ALL.iter().map(share).filter(|one| one.share > 0.0).collect()
+    Lifecycle::ALL.iter().filter_map(share).collect()
 }
 
 fn heat_map(people: &People<'_>) -> HeatMap {
