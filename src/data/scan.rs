@@ -3,8 +3,11 @@
 //! Only names and counts stay in memory. A part holds the customers whose hash begins with the same
 //! byte, so parts in order are customers in order, and hashes cut them evenly.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::mpsc;
+
+use rayon::prelude::*;
 
 use super::batch::{IMPOSSIBLE_DAY, MISSING_DAY, Moment, Values};
 use super::clean::lacks_key;
@@ -19,9 +22,11 @@ use super::intern::{Interner, NO_BASKET, basket_key, basket_key_of_whole};
 use super::line::Line;
 use super::rules::{Account, Rule};
 use super::schema::TRANSACTIONS;
-use super::spill::Spill;
+use super::spill::{N_PARTS, Spill};
 use super::table::{self, Origins, TableBatch};
 
+/// Rows that one thread encodes at a time.
+const ROWS_AT_ONCE: usize = 1 << 15;
 /// Batches that may wait between the reader and the rest.
 const BATCHES_AHEAD: usize = 4;
 
@@ -92,6 +97,54 @@ fn stopped(dir: &Path) -> DataError {
     DataError::Spill { dir: dir.to_owned(), reason: "the second pass stopped".to_owned() }
 }
 
+/// One batch as columns, with codes for names.
+struct Columns<'a> {
+    first_row: usize,
+    customers: Vec<u32>,
+    products: Vec<u32>,
+    stores: Vec<u32>,
+    baskets: Option<&'a Values>,
+    moments: &'a [Moment],
+    quantity: &'a [f64],
+    sales: &'a [f64],
+    discounts: [&'a [f64]; 2],
+}
+
+impl Columns<'_> {
+    fn line(&self, row: usize) -> Line {
+        let Moment { day, hour } = self.moments.get(row).copied().unwrap_or(Moment::MISSING);
+        let number = |values: &[f64]| values.get(row).copied().unwrap_or(f64::NAN);
+        // Adding 0 turns -0 into 0, which would otherwise be another bit pattern.
+        let discount = |values: &[f64]| match number(values) {
+            value if value.is_nan() => 0.0,
+            value => value + 0.0,
+        };
+        Line {
+            customer: self.customers[row],
+            day,
+            hour,
+            product: self.products[row],
+            store: self.stores[row],
+            basket: basket(self.baskets, row),
+            quantity: number(self.quantity) + 0.0,
+            sales: number(self.sales) + 0.0,
+            shelf_discount: discount(self.discounts[0]),
+            offer_discount: discount(self.discounts[1]),
+            row: (self.first_row + row) as u32,
+        }
+    }
+}
+
+/// What some rows of a batch came to.
+struct Routed {
+    account: Account,
+    /// Encoded lines by part.
+    parts: Vec<Vec<u8>>,
+    impossible: u64,
+    /// Row of the first impossible date, where there is one.
+    first_impossible: usize,
+}
+
 struct Scanner<'a> {
     salt: &'a str,
     spill_dir: &'a Path,
@@ -121,10 +174,7 @@ impl Scanner<'_> {
                 *self.missing[index].get_or_insert(0) += values.missing() as u64;
             }
         }
-        let column = |name: &str| batch.columns[TRANSACTIONS.position(name)].as_ref();
-        let customers = codes(&mut self.customers, column("customer_id"), batch.rows);
-        let products = codes(&mut self.products, column("product_id"), batch.rows);
-        let stores = codes(&mut self.stores, column("store_id"), batch.rows);
+        let columns = self.columns(batch);
         while self.hashes.len() < self.customers.len() {
             let name = self.customers.name(self.hashes.len() as u32);
             let hash = hash_customer(self.salt, name.expect("codes are counted from 0"));
@@ -132,71 +182,100 @@ impl Scanner<'_> {
             self.is_forgotten.push(self.forgotten.holds(self.salt, &hash));
             self.hashes.push(hash);
         }
-        let baskets = column("basket_id");
-        let moments = match column("date") {
-            Some(Values::Moments(moments)) => moments.as_slice(),
-            _ => &[],
-        };
-        let numbers = |name: &str| match column(name) {
-            Some(Values::Numbers(numbers)) => numbers.as_slice(),
-            _ => &[],
-        };
-        let (quantity, sales) = (numbers("quantity"), numbers("sales_value"));
-        let discounts = [numbers("shelf_discount"), numbers("offer_discount")];
-        for (signs, values) in self.signs.iter_mut().zip(discounts) {
+        for (signs, values) in self.signs.iter_mut().zip(columns.discounts) {
             signs[0] += values.iter().filter(|value| **value < 0.0).count() as u64;
             signs[1] += values.iter().filter(|value| **value > 0.0).count() as u64;
         }
-        for row in 0..batch.rows {
-            let Moment { day, hour } = moments.get(row).copied().unwrap_or(Moment::MISSING);
-            let number = |values: &[f64]| values.get(row).copied().unwrap_or(f64::NAN);
-            // Adding 0 turns -0 into 0, which would otherwise be another bit pattern.
-            let discount = |values: &[f64]| match number(values) {
-                value if value.is_nan() => 0.0,
-                value => value + 0.0,
-            };
-            let line = Line {
-                customer: customers[row],
-                day,
-                hour,
-                product: products[row],
-                store: stores[row],
-                basket: basket(baskets, row),
-                quantity: number(quantity) + 0.0,
-                sales: number(sales) + 0.0,
-                shelf_discount: discount(discounts[0]),
-                offer_discount: discount(discounts[1]),
-                row: (batch.first_row + row) as u32,
-            };
-            self.place(&line)?;
+        let starts: Vec<usize> = (0..batch.rows).step_by(ROWS_AT_ONCE).collect();
+        let routed: Vec<Routed> = starts
+            .into_par_iter()
+            .map(|start| self.route(&columns, start..batch.rows.min(start + ROWS_AT_ONCE)))
+            .collect();
+        for one in routed {
+            self.account.merge(one.account);
+            if self.impossible == 0 {
+                self.first_impossible = one.first_impossible;
+            }
+            self.impossible += one.impossible;
+            let filled = one.parts.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty());
+            for (part, bytes) in filled {
+                self.spill.append(part, self.spill_dir, |out| out.extend_from_slice(bytes))?;
+            }
         }
         Ok(())
     }
 
-    fn place(&mut self, line: &Line) -> Result<(), DataError> {
-        self.account.read(line.sales);
-        if self.is_forgotten.get(line.customer as usize) == Some(&true) {
-            self.account.reject(line.row, Rule::ForgottenCustomer, line.sales);
-            return Ok(());
+    /// The columns of a batch with codes for names.
+    fn columns<'b>(&mut self, batch: &'b TableBatch) -> Columns<'b> {
+        let column = |name: &str| batch.columns[TRANSACTIONS.position(name)].as_ref();
+        let numbers = |name: &str| match column(name) {
+            Some(Values::Numbers(numbers)) => numbers.as_slice(),
+            _ => &[],
+        };
+        let (customers, (products, stores)) = rayon::join(
+            || codes(&mut self.customers, column("customer_id"), batch.rows),
+            || {
+                let products = codes(&mut self.products, column("product_id"), batch.rows);
+                (products, codes(&mut self.stores, column("store_id"), batch.rows))
+            },
+        );
+        Columns {
+            first_row: batch.first_row,
+            customers,
+            products,
+            stores,
+            baskets: column("basket_id"),
+            moments: match column("date") {
+                Some(Values::Moments(moments)) => moments.as_slice(),
+                _ => &[],
+            },
+            quantity: numbers("quantity"),
+            sales: numbers("sales_value"),
+            discounts: [numbers("shelf_discount"), numbers("offer_discount")],
         }
-        let impossible = line.day == IMPOSSIBLE_DAY;
-        let rule = if lacks_key(line, line.day == MISSING_DAY) {
+    }
+
+    /// Sends rows of a batch to the parts of their customers.
+    fn route(&self, columns: &Columns<'_>, rows: Range<usize>) -> Routed {
+        let list = self.account.listed.is_some();
+        let mut routed = Routed {
+            account: Account::new(list),
+            parts: vec![Vec::new(); N_PARTS],
+            impossible: 0,
+            first_impossible: 0,
+        };
+        for row in rows {
+            let mut line = columns.line(row);
+            routed.account.read(line.sales);
+            if let Some(rule) = self.first_rule(&line) {
+                if rule == Rule::ImpossibleDate {
+                    if routed.impossible == 0 {
+                        routed.first_impossible = line.row as usize;
+                    }
+                    routed.impossible += 1;
+                }
+                routed.account.reject(line.row, rule, line.sales);
+                continue;
+            }
+            if !list {
+                // Only a list of rejected lines says where they stood.
+                line.row = 0;
+            }
+            let part = usize::from(self.parts[line.customer as usize]);
+            codec::encode(&line, &mut routed.parts[part]);
+        }
+        routed
+    }
+
+    /// The rules that a line's own fields decide before anything is known of others.
+    fn first_rule(&self, line: &Line) -> Option<Rule> {
+        if self.is_forgotten.get(line.customer as usize) == Some(&true) {
+            Some(Rule::ForgottenCustomer)
+        } else if lacks_key(line, line.day == MISSING_DAY) {
             Some(Rule::MissingKey)
         } else {
-            impossible.then_some(Rule::ImpossibleDate)
-        };
-        if impossible {
-            if self.impossible == 0 {
-                self.first_impossible = line.row as usize;
-            }
-            self.impossible += 1;
+            (line.day == IMPOSSIBLE_DAY).then_some(Rule::ImpossibleDate)
         }
-        if let Some(rule) = rule {
-            self.account.reject(line.row, rule, line.sales);
-            return Ok(());
-        }
-        let part = usize::from(self.parts[line.customer as usize]);
-        self.spill.append(part, self.spill_dir, |bytes| codec::encode(line, bytes))
     }
 
     fn refuse_impossible_dates(

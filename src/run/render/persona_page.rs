@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::data::History;
 use crate::features::behaviour::{Lifecycle, Transform, feature_specs};
-use crate::features::drift::{DriftVerdict, label_counts, migration, population_stability};
+use crate::features::drift::{label_counts, migration, population_stability};
 use crate::features::evidence::{Evidence, KEvidence};
 use crate::features::{Matrix, PersonaTimeline};
 use crate::report::persona_page as page;
@@ -99,8 +99,9 @@ fn summary(people: &People<'_>, persona: usize) -> page::PersonaSummary {
         stages: if shown { stages(people, persona) } else { Vec::new() },
         expected_purchases: own.map(|own| estimate(own.purchases)),
         lifetime_value: own.map(|own| estimate(own.lifetime_value)),
-        value_horizon: value
-            .map_or(String::new(), |value| format!("next {} weeks", value.horizon_weeks)),
+        value_horizon: value.map_or(String::new(), |value| {
+            format!("weeks with a purchase, next {} weeks", value.horizon_weeks)
+        }),
     }
 }
 
@@ -116,7 +117,7 @@ fn stages(people: &People<'_>, persona: usize) -> Vec<page::StageShare> {
         let n = codes.iter().filter(|code| **code == stage.code()).count();
         // A stage of few people is left out: its share would tell how few they are.
         (n >= SMALL_CELL).then(|| page::StageShare {
-            stage: stage.name().to_owned(),
+            stage: stage.name().replace('_', " "),
             share: n as f64 / codes.len() as f64,
         })
     };
@@ -269,12 +270,7 @@ fn drift(people: &People<'_>) -> (Vec<page::Migration>, Vec<page::QuarterDrift>)
             continue;
         };
         if let Ok(found) = population_stability(&old, &new) {
-            let word = match found.verdict() {
-                DriftVerdict::Stable => "steady",
-                DriftVerdict::Moderate => "some drift",
-                DriftVerdict::Shifted => "shifted",
-            };
-            let quarter = format!("{} to {} ({word})", named(before), named(after));
+            let quarter = format!("{} to {}", named(before), named(after));
             stability.push(page::QuarterDrift { quarter, psi: found.psi });
         }
     }
