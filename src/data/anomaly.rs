@@ -194,11 +194,6 @@ pub fn examine(series: &WeeklySeries) -> SeriesFit {
     fit
 }
 
-/// Judges many series; the anomalies of each are in its fit.
-pub fn examine_all(series: &[WeeklySeries]) -> Vec<SeriesFit> {
-    series.iter().map(examine).collect()
-}
-
 /// All anomalies of many series, sorted by series, week and kind.
 pub fn all_anomalies(fits: &[SeriesFit]) -> Vec<Anomaly> {
     let mut all: Vec<Anomaly> = fits.iter().flat_map(|fit| fit.anomalies.clone()).collect();

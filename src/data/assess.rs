@@ -3,6 +3,8 @@
 //! [`Observed`] is filled while the files stream by; [`assess`] is a pure function of it and of the
 //! [`QualityReport`]. Every limit is in [`limits::LIMITS`] with its reason.
 
+#[cfg(test)]
+pub(in crate::data) mod by_line;
 mod calendar;
 mod drift;
 mod exposure;
@@ -27,8 +29,8 @@ pub use drift::{Drift, Moved, population_stability};
 pub use exposure::{ExposureGlance, Overlap};
 pub use histogram::{ExactSum, Histogram, Scale};
 pub use observed::{
-    Compared, Comparison, Completeness, CustomerCounts, DayTally, Exposed, LineFacts, Observed,
-    ObservedError, Period, ProductSales, UNKNOWN_CATEGORY,
+    Compared, Comparison, Completeness, CustomerCounts, DayTally, Exposed, Observed, Period,
+    ProductSales, UNKNOWN_CATEGORY,
 };
 pub use verdict::{Reason, Verdict};
 

@@ -291,3 +291,7 @@ impl Periods {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "tally_tests.rs"]
+mod tests;

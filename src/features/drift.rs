@@ -9,6 +9,8 @@ use super::cluster_error::{ClusterError, in_range, same_length};
 pub const PSI_STABLE: f64 = 0.1;
 /// Index from which a population counts as shifted (Siddiqi 2006).
 pub const PSI_SHIFTED: f64 = 0.25;
+/// Quantile of chance that a change has to pass.
+const CHANCE_LEVEL: f64 = 0.95;
 /// Added to every count, so that a label without customers does not make the index infinite.
 const SMOOTHING: f64 = 0.5;
 
@@ -31,7 +33,7 @@ pub struct PopulationStability {
     pub psi: f64,
     /// Contribution of each label, at least 0, shape `[n_labels]`.
     pub contributions: Vec<f64>,
-    /// 95% quantile of the index between two samples of these sizes when nothing has changed.
+    /// Quantile (95% unless asked otherwise) of the index between two samples of these sizes when nothing has changed.
     pub chance_level: f64,
 }
 
@@ -64,6 +66,19 @@ pub fn population_stability(
     before: &[u64],
     after: &[u64],
 ) -> Result<PopulationStability, ClusterError> {
+    population_stability_at(before, after, CHANCE_LEVEL)
+}
+
+/// The same with another quantile for [`PopulationStability::chance_level`], in (0, 1).
+///
+/// # Errors
+///
+/// As [`population_stability`].
+pub fn population_stability_at(
+    before: &[u64],
+    after: &[u64],
+    level: f64,
+) -> Result<PopulationStability, ClusterError> {
     same_length("counts after", before.len(), after.len())?;
     in_range("a number of labels", before.len(), 1, usize::MAX)?;
     let totals = [before, after].map(|counts| counts.iter().sum::<u64>());
@@ -79,7 +94,7 @@ pub fn population_stability(
     };
     let contributions: Vec<f64> = before.iter().zip(after).map(contribution).collect();
     let scale = totals.iter().map(|&total| 1.0 / total as f64).sum::<f64>();
-    let quantile = ChiSquared::new(n_labels - 1.0).map_or(0.0, |law| law.inverse_cdf(0.95));
+    let quantile = ChiSquared::new(n_labels - 1.0).map_or(0.0, |law| law.inverse_cdf(level));
     let psi = contributions.iter().sum();
     Ok(PopulationStability { psi, contributions, chance_level: quantile * scale })
 }

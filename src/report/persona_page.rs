@@ -51,7 +51,7 @@ pub struct PersonaPage {
     pub dendrogram: Option<Dendrogram>,
     /// How customers move between personas from quarter to quarter.
     pub migrations: Vec<Migration>,
-    /// Drift of the persona mix per quarter against the fit.
+    /// Drift of the persona mix from quarter to quarter.
     pub stability: Vec<QuarterDrift>,
     /// Held-out check of expected purchases and value; absent without a value model.
     pub calibration: Option<Calibration>,
@@ -218,7 +218,7 @@ pub struct Migration {
 pub struct QuarterDrift {
     /// Quarter.
     pub quarter: String,
-    /// Population stability index against the quarter of the fit.
+    /// Population stability index against the quarter before.
     pub psi: f64,
 }
 

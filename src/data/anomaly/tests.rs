@@ -185,7 +185,7 @@ fn anomalies_of_many_series_are_sorted_by_series_and_week() {
     b.name = "b".to_owned();
     let mut a = b.clone();
     a.name = "a".to_owned();
-    let all = all_anomalies(&examine_all(&[b, a]));
+    let all = all_anomalies(&[examine(&b), examine(&a)]);
     let order: Vec<(&str, NaiveDate)> =
         all.iter().map(|it| (it.series.as_str(), it.week)).collect();
     let mut sorted = order.clone();

@@ -1,18 +1,18 @@
 //! Whether the end of the history still resembles its beginning.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 use super::histogram::Histogram;
+use crate::features::drift::{PSI_SHIFTED, PSI_STABLE, population_stability_at};
 
 /// Groups of about equal size into which the bins of the first quarter are joined.
 const GROUPS: u64 = 10;
 /// Fewest lines in either quarter for a comparison.
 pub(super) const MIN_LINES: u64 = 200;
 /// PSI from which a distribution has moved (the usual 0.1 of credit scoring, Siddiqi 2006).
-pub(super) const PSI_MODERATE: f64 = 0.1;
+pub(super) const PSI_MODERATE: f64 = PSI_STABLE;
 /// PSI from which a distribution is another one (the usual 0.25, Siddiqi 2006).
-pub(super) const PSI_LARGE: f64 = 0.25;
+pub(super) const PSI_LARGE: f64 = PSI_SHIFTED;
 /// Share of unchanged distributions whose PSI passes the noise limit by chance.
 const NOISE_ALPHA: f64 = 0.01;
 
@@ -59,32 +59,19 @@ pub(super) fn change(first: f64, last: f64) -> Option<f64> {
     (first > 0.0).then(|| last / first - 1.0)
 }
 
-/// Population stability index of two samples in the same bins:
-/// `Σ (q_i − p_i) · ln(q_i / p_i)` with `p_i = (a_i + ½) / (Σ a + B/2)` and likewise `q`, after
-/// joining neighbouring bins until each holds a tenth of the first sample.
+/// Population stability index of two samples in the same bins, after joining neighbouring bins until
+/// each holds a tenth of the first sample: the index of
+/// [`features::drift`](crate::features::drift), and what it passes by chance with probability 1 %.
 ///
-/// Returns the index and what it passes by chance with probability 1 %,
-/// `(1/Σa + 1/Σb) · χ²⁻¹_{B−1}(0.99)` (Yurdakul 2018). Lines of one basket are not independent, so
-/// the real chance is somewhat larger. 0 and 0 when everything is in one group.
+/// Lines of one basket are not independent, so the real chance is somewhat larger. 0 and 0 when
+/// everything is in one group.
 pub fn population_stability(first: &[u64], last: &[u64]) -> (f64, f64) {
-    let groups = joined(first, last);
-    let bins = groups.len() as f64;
-    let total = |pick: fn(&(u64, u64)) -> u64| groups.iter().map(pick).sum::<u64>() as f64;
-    let (n, m) = (total(|group| group.0), total(|group| group.1));
-    if groups.len() < 2 || n == 0.0 || m == 0.0 {
+    let (first, last): (Vec<u64>, Vec<u64>) = joined(first, last).into_iter().unzip();
+    if first.len() < 2 {
         return (0.0, 0.0);
     }
-    let psi = groups
-        .iter()
-        .map(|(a, b)| {
-            let p = (*a as f64 + 0.5) / (n + bins / 2.0);
-            let q = (*b as f64 + 0.5) / (m + bins / 2.0);
-            (q - p) * (q / p).ln()
-        })
-        .sum();
-    let quantile =
-        ChiSquared::new(bins - 1.0).map_or(0.0, |chi| chi.inverse_cdf(1.0 - NOISE_ALPHA));
-    (psi, (n.recip() + m.recip()) * quantile)
+    population_stability_at(&first, &last, 1.0 - NOISE_ALPHA)
+        .map_or((0.0, 0.0), |found| (found.psi, found.chance_level))
 }
 
 /// Joins neighbouring bins until each group holds a tenth of the first sample; what remains at the

@@ -9,6 +9,7 @@ use rand::Rng;
 use serde_json::json;
 
 use super::super::quality::{LineCount, RuleCount};
+use super::by_line::LineFacts;
 use super::*;
 
 const DAYS: u64 = 60 * 7;
@@ -241,8 +242,11 @@ fn movers_are_listed_by_the_money_they_moved() {
     let mut observed = healthy();
     observed.products.clear();
     let rows = [("new", 0.0, 90.0), ("gone", 70.0, 0.0), ("same", 5.0, 5.0), ("up", 10.0, 30.0)];
-    let rows = rows.map(|(name, a, b)| (name.to_owned(), "dairy".to_owned(), a, b));
-    observed.add_products(rows);
+    for (name, first, last) in rows {
+        let (first, last) = (ExactSum::from(first), ExactSum::from(last));
+        let row = ProductSales { category: "dairy".to_owned(), first, last };
+        observed.products.insert(name.to_owned(), row);
+    }
     let assessment = assess(&observed, &quality(&[]));
     let names = |movers: &[Mover]| -> Vec<(String, f64)> {
         movers.iter().map(|mover| (mover.product.clone(), mover.change)).collect()
@@ -276,13 +280,6 @@ fn limits_have_different_names_and_care_comes_before_refusal() {
 }
 
 #[test]
-fn parts_that_compare_different_days_are_refused() {
-    let other = Observed::new(Compared::of(start(), day(100)));
-    let error = healthy().merge(&other).expect_err("the periods differ");
-    assert!(error.to_string().contains("2021-04-04"), "{error}");
-}
-
-#[test]
 fn quarters_of_a_short_history_do_not_overlap() {
     let compared = Compared::of(start(), day(20));
     let periods: Vec<Option<Period>> =
@@ -312,17 +309,6 @@ fn observe(lines: &[(u64, bool, f64)]) -> Observed {
 }
 
 proptest! {
-    #[test]
-    fn parts_merge_to_the_whole_in_any_order(lines in lines(), cut in 0.0..1.0) {
-        let whole = observe(&lines);
-        let (left, right) = lines.split_at((cut * lines.len() as f64) as usize);
-        let mut merged = observe(right);
-        merged.merge(&observe(left)).expect("the same days");
-        prop_assert_eq!(&merged, &whole);
-        let backwards: Vec<_> = lines.iter().rev().copied().collect();
-        prop_assert_eq!(&observe(&backwards), &whole);
-    }
-
     #[test]
     fn no_history_makes_the_assessment_fail(lines in lines()) {
         let assessment = assess(&observe(&lines), &quality(&[]));
