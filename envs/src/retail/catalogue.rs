@@ -44,11 +44,53 @@ impl Offer {
         self.mechanic != Mechanic::None
     }
 
+    /// Shim.
+    #[must_use]
+    pub fn is_percent(&self) -> bool {
+        true
+    }
+
+    /// Shim.
+    #[must_use]
+    pub fn redemption(&self) -> f64 {
+        1.0
+    }
+
+    /// Shim.
+    #[must_use]
+    pub fn felt_share(&self, _purchase: &Purchase) -> f64 {
+        self.depth
+    }
+
+    /// Shim.
+    #[must_use]
+    pub fn cost_share(&self, _purchase: &Purchase) -> f64 {
+        self.depth
+    }
+
+    /// Shim.
+    pub fn redeem(&self, categories: &mut [super::history::CategoryWeek]) {
+        for (c, week) in categories.iter_mut().enumerate() {
+            week.offer_discount = (week.gross - week.shelf_discount) * self.depth_in(c);
+        }
+    }
+
     /// Depth in this category: the offer's when it targets it, otherwise 0.
     #[must_use]
     pub fn depth_in(&self, category: usize) -> f64 {
         if self.category == Some(category) { self.depth } else { 0.0 }
     }
+}
+
+/// Shim.
+#[derive(Debug, Clone, Copy)]
+pub struct Purchase {
+    /// Shim.
+    pub units: f64,
+    /// Shim.
+    pub unit_price: f64,
+    /// Shim.
+    pub basket: f64,
 }
 
 /// Why a list of offers is not a catalogue.
