@@ -10,7 +10,9 @@ pub mod history;
 pub mod observation;
 pub mod promotion;
 
-pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
+pub use catalogue::{
+    CatalogueError, Mechanic, MechanicKind, Offer, OfferCatalogue, Purchase, Tier,
+};
 pub use demand::{CategoryModel, DemandModel, VisitModel, WeekExpectation};
 pub use guardrails::{Guardrails, MaskRule};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
