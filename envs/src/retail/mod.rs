@@ -11,7 +11,9 @@ pub mod observation;
 pub mod promotion;
 pub mod season;
 
-pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
+pub use catalogue::{
+    CatalogueError, Mechanic, MechanicKind, Offer, OfferCatalogue, Purchase, Tier,
+};
 pub use demand::{
     CategoryModel, DemandModel, Prepared, UnitsModel, VisitModel, WeekExpectation, WeekInput,
     WeekPlan, WeekShock,

@@ -55,7 +55,7 @@ pub(super) fn learn(
                 sum.shelf_discount += bought.shelf_discount;
                 let depth = history.shelf_depth[week.week as usize * n_categories + c];
                 sum.gross_at_depth += bought.gross * depth;
-                if bought.units > 0.0 && offer.is_some_and(|o| o.is_contact() && o.category.is_none_or(|target| target == c)) {
+                if bought.units > 0.0 && offer.is_some_and(|o| o.depth_in(c) > 0.0) {
                     bought_under_offer += 1.0;
                     redeemed += f64::from(u8::from(bought.offer_discount > 0.0));
                 }

@@ -6,7 +6,7 @@ use super::features::{
     incidence_shelf, units_fixed, units_moving, visit_fixed, visit_moving, visit_offer,
 };
 use super::{CategoryModel, DemandModel, basket, dot, felt_depth, sigmoid, units_quantile};
-use crate::retail::catalogue::{Offer, Purchase};
+use crate::retail::catalogue::{Mechanic, Offer, Purchase};
 use crate::retail::history::{CategoryWeek, WeekRecord};
 use crate::retail::observation::ObservationView;
 use rand::{Rng, RngCore};
@@ -294,7 +294,7 @@ impl WeekPlan {
     /// Takes the offer for what it is worth on the purchase that is expected without it.
     pub(super) fn terms(&mut self, offer: &Offer) -> OfferTerms {
         let redemption = self.redemption * offer.redemption();
-        if offer.is_percent() {
+        if offer.mechanic == Mechanic::Percent {
             return OfferTerms { felt: offer.depth, cost: offer.depth * redemption };
         }
         let mut basket = 0.0;
