@@ -13,6 +13,7 @@ mod glm;
 pub mod panel;
 #[cfg(test)]
 mod left_out_tests;
+pub mod panel;
 pub mod replay;
 mod spread;
 pub mod targeting;
@@ -24,5 +25,6 @@ pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;
 pub use error::DemandError;
 pub use fit::{FitConfig, FittedDemand};
+pub use panel::{Panel, PanelLine};
 pub use replay::{LoggedAction, Replay, WeekView};
 pub use world::Ground;
