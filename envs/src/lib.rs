@@ -13,7 +13,7 @@ pub mod space;
 pub mod vector;
 pub mod worlds;
 
-pub use check::{Violation, check_env};
+pub use check::{CheckReport, Violation, check_env};
 pub use env::{Env, EnvSpec, Step};
 pub use error::EnvError;
 pub use seed::{SeedTree, Stream};
