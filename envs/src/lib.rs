@@ -12,6 +12,7 @@ pub mod seed;
 pub mod space;
 pub mod vector;
 pub mod worlds;
+pub mod wrapper;
 
 pub use check::{CheckReport, Violation, check_env};
 pub use env::{Env, EnvSpec, Step};
