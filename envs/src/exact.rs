@@ -269,7 +269,7 @@ impl TabularMdp {
         discount_factor: f64,
         tolerance: f64,
     ) -> Result<Solution, ExactError> {
-        self.check_length("policy", self.n_states, policy.len())?;
+        check_length("policy", self.n_states, policy.len())?;
         for (state, &action) in policy.iter().enumerate() {
             if action >= self.n_actions || self.outcomes(state, action).is_empty() {
                 let (expected, got) = ("an allowed action", action as f64);
@@ -292,7 +292,7 @@ impl TabularMdp {
         discount_factor: f64,
         tolerance: f64,
     ) -> Result<Solution, ExactError> {
-        self.check_length("probabilities", self.n_states * self.n_actions, probabilities.len())?;
+        check_length("probabilities", self.n_states * self.n_actions, probabilities.len())?;
         for (state, row) in probabilities.chunks_exact(self.n_actions).enumerate() {
             for (action, &p) in row.iter().enumerate() {
                 let allowed = p == 0.0 || !self.outcomes(state, action).is_empty();
@@ -342,19 +342,6 @@ impl TabularMdp {
         Ok(Solution { values, policy, bound: 0.0, sweeps: n_steps as usize })
     }
 
-    fn check_length(
-        &self,
-        name: &'static str,
-        expected: usize,
-        got: usize,
-    ) -> Result<(), ExactError> {
-        if expected == got {
-            return Ok(());
-        }
-        let expected = "one entry for each state (and action)";
-        Err(ExactError::Parameter { name, expected, got: got as f64 })
-    }
-
     /// Repeats a backup of every state until the span bound is within the tolerance.
     fn iterate(
         &self,
@@ -397,4 +384,12 @@ impl TabularMdp {
             }
         }
     }
+}
+
+fn check_length(name: &'static str, expected: usize, got: usize) -> Result<(), ExactError> {
+    if expected == got {
+        return Ok(());
+    }
+    let expected = "one entry for each state (and action)";
+    Err(ExactError::Parameter { name, expected, got: got as f64 })
 }
