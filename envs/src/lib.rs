@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod env;
 pub mod error;
 pub mod exact;
+pub mod registry;
 pub mod retail;
 pub mod seed;
 pub mod space;
