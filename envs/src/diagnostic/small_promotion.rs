@@ -7,6 +7,7 @@ use crate::exact::{ExactError, TabularMdp, Transition};
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};
 use rand::Rng;
+use std::sync::Arc;
 
 /// Weeks without a purchase after which the customer is gone.
 const LAPSE_WEEKS: usize = 8;
@@ -57,6 +58,8 @@ pub struct SmallPromotion {
     mask: ActionMask,
     customer: Customer,
     units: usize,
+    /// Probability of a purchase by state and action: a step needs no exponential.
+    purchase: Arc<[f64]>,
 }
 
 /// The state.
@@ -133,6 +136,7 @@ impl SmallPromotion {
     #[must_use]
     pub fn new(horizon: u32) -> Self {
         let horizon = horizon.max(1);
+        let chances = |state| (0..DEPTHS).map(move |a| Customer::at(state).purchase_probability(a));
         let high = vec![7.0, 3.0, 4.0, 0.3, 1.0, 1.0, 1.0, 1.0];
         Self {
             spec: EnvSpec {
@@ -147,6 +151,7 @@ impl SmallPromotion {
             mask: ActionMask::all(DEPTHS),
             customer: Customer::start(0, 0),
             units: 0,
+            purchase: (0..Customer::COUNT).flat_map(chances).collect(),
         }
     }
 
@@ -227,7 +232,7 @@ impl Env for SmallPromotion {
         self.episode.admit(action, &self.mask)?;
         let [buys, two, moves]: [f64; 3] = self.stream.random();
         self.units = 0;
-        if buys < self.customer.purchase_probability(action) {
+        if buys < self.purchase[self.customer.index() * DEPTHS + action] {
             self.units = 1 + usize::from(two < second_unit_probability(action));
         }
         let (next, gone) = self.customer.after(action, self.units, moves < SEASON_MOVES);
