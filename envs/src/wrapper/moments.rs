@@ -51,13 +51,24 @@ impl RunningMoments {
         if self.count == 0 { 1.0 } else { self.squares[feature] / self.count as f64 }
     }
 
+    /// Writes `(x − mean) / sqrt(variance + epsilon)`, clipped to `[−clip, clip]`, of one vector.
+    pub fn normalise(&self, raw: &[f32], epsilon: f64, clip: f32, out: &mut [f32]) {
+        let (share, floor) =
+            if self.count == 0 { (0.0, 1.0 + epsilon) } else { (1.0 / self.count as f64, epsilon) };
+        let moments = self.mean.iter().zip(&self.squares);
+        for ((shown, &x), (mean, squares)) in out.iter_mut().zip(raw).zip(moments) {
+            let scaled = (f64::from(x) - mean) / (squares * share + floor).sqrt();
+            *shown = (scaled as f32).clamp(-clip, clip);
+        }
+    }
+
     /// Takes in one vector; values beyond `n_features` are ignored.
     pub fn update(&mut self, values: impl IntoIterator<Item = f64>) {
         self.count += 1;
-        let n = self.count as f64;
+        let weight = 1.0 / self.count as f64;
         for ((mean, squares), x) in self.mean.iter_mut().zip(&mut self.squares).zip(values) {
             let deviation = x - *mean;
-            *mean += deviation / n;
+            *mean += deviation * weight;
             *squares += deviation * (x - *mean);
         }
     }
@@ -95,6 +106,18 @@ mod tests {
         assert!((moments.variance(0) - 4.0).abs() < 1e-12);
         // The same spread around a mean of a thousand million.
         assert!((moments.variance(1) - 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_vector_is_normalised_by_what_was_seen() {
+        let mut moments = RunningMoments::new(2);
+        let mut out = [0.0; 2];
+        moments.normalise(&[3.0, -9.0], 0.0, 5.0, &mut out);
+        assert_eq!(out, [3.0, -5.0]);
+        [[1.0, 7.0], [3.0, 7.0]].into_iter().for_each(|x| moments.update(x));
+        // Mean 2 and variance 1; the other never varied.
+        moments.normalise(&[4.5, 7.0], 1e-8, 5.0, &mut out);
+        assert!((out[0] - 2.5).abs() < 1e-6 && out[1] == 0.0);
     }
 
     proptest! {

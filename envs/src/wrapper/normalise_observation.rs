@@ -84,11 +84,7 @@ impl<E: Env> NormaliseObservation<E> {
         if self.updating {
             self.moments.update(raw.iter().map(|&x| f64::from(x)));
         }
-        for (feature, (shown, &x)) in self.observation.iter_mut().zip(raw).enumerate() {
-            let spread = (self.moments.variance(feature) + EPSILON).sqrt();
-            let scaled = (f64::from(x) - self.moments.mean()[feature]) / spread;
-            *shown = (scaled as f32).clamp(-self.clip, self.clip);
-        }
+        self.moments.normalise(raw, EPSILON, self.clip, &mut self.observation);
     }
 }
 
