@@ -20,8 +20,6 @@ static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 const STEPS: usize = 10_000;
 /// Lanes of a vector.
 const LANES: usize = 64;
-/// Steps of every lane in one measured call.
-const ROUNDS: usize = 200;
 
 fn main() {
     divan::main();
@@ -54,14 +52,15 @@ fn direct<E: Env>(bencher: Bencher<'_, '_>, mut env: E) {
     });
 }
 
-/// Steps 64 lanes with automatic resets.
-fn vector<E: Env + Clone>(bencher: Bencher<'_, '_>, env: &E) {
-    let actions = choices(env.spec().n_actions, LANES * ROUNDS);
+/// Steps 64 lanes with automatic resets, each lane `rounds` times in one measured call: calls of a
+/// millisecond or less, so that the fastest ones are undisturbed on a busy machine.
+fn vector<E: Env + Clone>(bencher: Bencher<'_, '_>, env: &E, rounds: usize) {
+    let actions = choices(env.spec().n_actions, LANES * rounds);
     let lanes = vec![env.clone(); LANES];
     let mut lanes = VectorEnv::new(lanes, AutoresetMode::SameStep).expect("lanes of one kind");
     lanes.reset(SeedTree::new(1));
     let mut taken = [0; LANES];
-    bencher.counter(ItemsCount::new(LANES * ROUNDS)).bench_local(|| {
+    bencher.counter(ItemsCount::new(LANES * rounds)).bench_local(|| {
         let mut total = 0.0;
         for round in actions.chunks_exact(LANES) {
             for (lane, (slot, &action)) in taken.iter_mut().zip(round).enumerate() {
@@ -129,22 +128,22 @@ mod lanes {
 
     #[divan::bench]
     fn chain(bencher: Bencher<'_, '_>) {
-        vector(bencher, &Chain::new(10, true));
+        vector(bencher, &Chain::new(10, true), 200);
     }
 
     #[divan::bench]
     fn deep_sea(bencher: Bencher<'_, '_>) {
-        vector(bencher, &DeepSea::new(10, Some(1)));
+        vector(bencher, &DeepSea::new(10, Some(1)), 200);
     }
 
     #[divan::bench]
     fn identity(bencher: Bencher<'_, '_>) {
-        vector(bencher, &Identity::new(4, 10));
+        vector(bencher, &Identity::new(4, 10), 200);
     }
 
     #[divan::bench]
     fn small_promotion(bencher: Bencher<'_, '_>) {
-        vector(bencher, &SmallPromotion::new(52));
+        vector(bencher, &SmallPromotion::new(52), 200);
     }
 }
 
@@ -160,7 +159,7 @@ mod promotion {
 
     #[divan::bench(args = [true, false])]
     fn lanes_by_expected_reward(bencher: Bencher<'_, '_>, expected_reward: bool) {
-        vector(bencher, &env(expected_reward));
+        vector(bencher, &env(expected_reward), 10);
     }
 }
 
