@@ -7,13 +7,16 @@ pub mod check;
 pub mod diagnostic;
 pub mod env;
 pub mod error;
+pub mod exact;
+pub mod registry;
 pub mod retail;
 pub mod seed;
 pub mod space;
 pub mod vector;
 pub mod worlds;
+pub mod wrapper;
 
-pub use check::{Violation, check_env};
+pub use check::{CheckReport, Violation, check_env};
 pub use env::{Env, EnvSpec, Step};
 pub use error::EnvError;
 pub use seed::{SeedTree, Stream};
