@@ -14,7 +14,7 @@ pub use catalogue::{
     CatalogueError, Mechanic, MechanicKind, Offer, OfferCatalogue, Purchase, Tier,
 };
 pub use demand::{CategoryModel, DemandModel, VisitModel, WeekExpectation};
-pub use guardrails::{Guardrails, MaskRule};
+pub use guardrails::{Guardrails, MaskRule, Refusal};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
 pub use observation::{
     Feature, ObservationContext, ObservationSchema, ObservationView, year_phase,

@@ -214,6 +214,16 @@ impl Mechanic {
         }
     }
 
+    /// Money that one use costs us, of the mechanics that name an amount; 0 for shares of the price.
+    #[must_use]
+    pub const fn money_at_stake(&self) -> f64 {
+        match *self {
+            Self::Amount { off } | Self::SpendGet { off, .. } => off,
+            Self::Gift { cost, .. } | Self::FreeShipping { cost, .. } => cost,
+            _ => 0.0,
+        }
+    }
+
     /// Checks every term. `id` names the offer in the message.
     ///
     /// # Errors
