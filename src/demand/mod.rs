@@ -10,6 +10,7 @@ pub mod fit;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
+pub mod offers;
 pub mod replay;
 pub mod world;
 
@@ -18,5 +19,6 @@ pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;
 pub use error::DemandError;
 pub use fit::{FitConfig, FittedDemand};
+pub use offers::{OfferEntry, OffersConfig};
 pub use replay::{LoggedAction, Replay, WeekView};
 pub use world::Ground;
