@@ -92,9 +92,11 @@ impl OfferRow {
                 share: or_one(self.depth),
             },
             MechanicKind::Bundle => Mechanic::Bundle {
-                with: self.with_category.as_deref().and_then(position).ok_or(
-                    "`with_category`, one of the targetable categories",
-                )?,
+                with: self
+                    .with_category
+                    .as_deref()
+                    .and_then(position)
+                    .ok_or("`with_category`, one of the targetable categories")?,
                 share: depth()?,
                 together: 1.0,
             },
@@ -124,10 +126,7 @@ impl OfferRow {
 }
 
 /// Reads the offers table, sorted by identifier.
-pub(super) fn read(
-    config: &DataConfig,
-    dir: &std::path::Path,
-) -> Result<Vec<OfferRow>, DataError> {
+pub(super) fn read(config: &DataConfig, dir: &std::path::Path) -> Result<Vec<OfferRow>, DataError> {
     let Some(offers) = config.enabled_offers() else { return Ok(Vec::new()) };
     let table = table::read(&schema::OFFERS, offers, dir)?;
     if let Some(ids) = table.identifiers("offer_id") {
@@ -144,12 +143,13 @@ pub(super) fn read(
 }
 
 fn read_row(table: &Table, row: usize) -> Result<Option<OfferRow>, DataError> {
-    let number = |name: &'static str, expected: &'static str, fits: &dyn Fn(f64) -> bool| {
-        match table.number(name, row) {
+    let number =
+        |name: &'static str, expected: &'static str, fits: &dyn Fn(f64) -> bool| match table
+            .number(name, row)
+        {
             Some(value) if !fits(value) => Err(table.out_of_range(name, row, value, expected)),
             value => Ok(value.unwrap_or(0.0)),
-        }
-    };
+        };
     let money = |name| number(name, "an amount of at least 0", &|value| value >= 0.0);
     let units = |name| {
         let fits = |value: f64| (0.0..=MOST_UNITS).contains(&value) && value.fract() == 0.0;
@@ -180,7 +180,11 @@ fn depth(table: &Table, row: usize, offer: &OfferRow) -> Result<f64, DataError> 
     if let Some(depth) = table.number("depth", row) {
         let expected = "a depth from 0 to 1 (0.2 for 20 % off)";
         let fits = (0.0..=1.0).contains(&depth);
-        return if fits { Ok(depth) } else { Err(table.out_of_range("depth", row, depth, expected)) };
+        return if fits {
+            Ok(depth)
+        } else {
+            Err(table.out_of_range("depth", row, depth, expected))
+        };
     }
     let money_off = match offer.kind() {
         Some(MechanicKind::Amount) => offer.min_spend > 0.0,

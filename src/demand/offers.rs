@@ -83,10 +83,7 @@ impl OfferEntry {
     ///
     /// # Errors
     /// What is missing or wrong, in words.
-    pub fn mechanic(
-        &self,
-        position: impl Fn(&str) -> Option<usize>,
-    ) -> Result<Mechanic, String> {
+    pub fn mechanic(&self, position: impl Fn(&str) -> Option<usize>) -> Result<Mechanic, String> {
         let Some(kind) = MechanicKind::from_name(&self.mechanic) else {
             let known: Vec<&str> = MechanicKind::OFFERS.iter().map(|kind| kind.name()).collect();
             return Err(format!("expected a mechanic of {known:?}, got `{}`", self.mechanic));
@@ -100,7 +97,9 @@ impl OfferEntry {
         match self.row().content(position) {
             OfferContent::Known(mechanic) => Ok(mechanic),
             OfferContent::Unknown(why) => Err(why),
-            OfferContent::None => Err("expected an offer, got `none`, which is always there".into()),
+            OfferContent::None => {
+                Err("expected an offer, got `none`, which is always there".into())
+            }
         }
     }
 }
@@ -209,7 +208,10 @@ mod tests {
         let why = |entry: &str| checked(&format!("list = [{{ {entry} }}]")).expect_err("wrong");
         for (entry, words) in [
             ("offer_id = \"x\", mechanic = \"bogof2\"", "got `bogof2`"),
-            ("offer_id = \"x\", mechanic = \"spend_get\", amount = 3.0", "`min_spend` and `amount`"),
+            (
+                "offer_id = \"x\", mechanic = \"spend_get\", amount = 3.0",
+                "`min_spend` and `amount`",
+            ),
             (
                 "offer_id = \"x\", mechanic = \"spend_get\", min_spend = 2.0, amount = 3.0",
                 "no larger than `min_spend`",
