@@ -224,6 +224,13 @@ impl Mechanic {
         }
     }
 
+    /// Whether every use shows as money off the purchase, so that uses can be counted in a sales
+    /// history: thresholds may be missed, and gifts, deliveries and points are not on the receipt.
+    #[must_use]
+    pub const fn shows_every_use(&self) -> bool {
+        matches!(self, Self::Percent | Self::Amount { .. } | Self::Coupon { .. })
+    }
+
     /// Checks every term. `id` names the offer in the message.
     ///
     /// # Errors

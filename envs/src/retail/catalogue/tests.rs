@@ -188,6 +188,25 @@ fn what_cannot_be_offered_is_refused_in_words() {
 }
 
 #[test]
+fn offers_read_like_a_leaflet() {
+    let names = ["wine", "cheese"].map(str::to_owned);
+    let words = |mechanic, category| offer(mechanic, category).words(&names);
+    let percent = Offer::percent("x".to_owned(), Some(0), 0.125, 0.0);
+    assert_eq!(percent.words(&names), "12.5 % off wine");
+    assert_eq!(words(Mechanic::Amount { off: 2.0 }, None), "2.00 off the whole basket");
+    let spend_get = Mechanic::SpendGet { min_spend: 30.0, off: 5.0 };
+    assert_eq!(words(spend_get, None), "5.00 off the whole basket from 30.00");
+    let half = Mechanic::BuyGet { buy: 1, free: 1, share: 0.5 };
+    assert_eq!(words(half, Some(0)), "buy 1 get 1 at 50 % off of wine");
+    let bundle = Mechanic::Bundle { with: 1, share: 0.2, together: 0.3 };
+    assert_eq!(words(bundle, Some(0)), "20 % off wine together with cheese");
+    let steps = vec![Tier { units: 2, share: 0.1 }, Tier { units: 6, share: 0.2 }];
+    let tiers = words(Mechanic::Tiers { steps }, Some(0));
+    assert_eq!(tiers, "10 % off from 2 units, 20 % off from 6 units of wine");
+    assert_eq!(Offer::none().words(&names), "no offer");
+}
+
+#[test]
 fn files_may_name_mechanics_in_the_words_of_the_trade() {
     assert_eq!(MechanicKind::from_name("BOGO"), Some(MechanicKind::BuyGet));
     assert_eq!(MechanicKind::from_name("Percent off"), Some(MechanicKind::Percent));
