@@ -97,6 +97,14 @@ impl ActionMask {
         }
     }
 
+    /// Takes over the flags of another mask over the same actions, without allocation.
+    ///
+    /// # Panics
+    /// When the masks differ in length; both then belong to different environments.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0);
+    }
+
     /// Whether the action exists and is allowed.
     #[must_use]
     pub fn allows(&self, action: ActionId) -> bool {

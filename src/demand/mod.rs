@@ -12,6 +12,8 @@ pub mod fit;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
+pub mod offers;
+pub mod panel;
 pub mod panel;
 pub mod panel;
 pub mod replay;
@@ -25,6 +27,7 @@ pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;
 pub use error::DemandError;
 pub use fit::{FitConfig, FittedDemand};
+pub use offers::{OfferEntry, OffersConfig};
 pub use panel::{Panel, PanelLine};
 pub use replay::{LoggedAction, Replay, WeekView};
 pub use world::Ground;
