@@ -1,0 +1,269 @@
+//! Plots of the held-out weeks: weekly bands, distances beside published ones, distributions.
+
+use super::canvas::{
+    Anchor, CHOSEN, Canvas, GRID, INK, MUTED, Plot, Scale, TEXT, distinct, draw, fitted,
+    is_plottable, label_room,
+};
+use super::error::ReportError;
+use super::format::{number, shortened};
+use super::input::{Estimate, Point};
+use super::legend::{Key, Legend};
+use super::lines::{Axis, Frame, Series, draw_axes, draw_band, draw_series, indexed, scales};
+use super::world_page::{
+    CumulativePoint, DistributionRow, Distributions, HeldOutBand, HeldOutSeries,
+};
+
+const WIDTH: f64 = 860.0;
+/// Weekly totals drawn.
+const MOST_SERIES: usize = 4;
+/// Distributions drawn.
+const MOST_ROWS: usize = 16;
+const COLUMNS: usize = 3;
+
+fn key(label: &str, color: plotters::style::RGBColor, hollow: bool) -> Key {
+    Key { label: label.into(), color, hollow }
+}
+
+/// The weeks of a series as a line with one of its bands.
+fn banded(series: &HeldOutSeries, pick: fn(&HeldOutBand) -> Estimate) -> Series {
+    let points = indexed(series.weeks.iter().map(pick));
+    Series { label: String::new(), color: CHOSEN, hollow: false, points }
+}
+
+/// Actual weekly totals over the bands of the replications, a panel for each total.
+pub(super) fn weeks(
+    name: &'static str,
+    all: &[HeldOutSeries],
+    currency: &str,
+) -> Result<Option<Plot>, ReportError> {
+    let panel = |series: &HeldOutSeries| {
+        let actual = |week: &HeldOutBand| Estimate::without_interval(week.actual);
+        let lines = [
+            banded(series, |week| week.band_95),
+            banded(series, |week| week.band_80),
+            Series { color: INK, ..banded(series, actual) },
+        ];
+        let places = scales(&lines, false)?;
+        Some((lines, places))
+    };
+    let drawn: Vec<_> = all.iter().filter_map(|s| Some((s, panel(s)?))).take(MOST_SERIES).collect();
+    if drawn.is_empty() {
+        return Ok(None);
+    }
+    let keys = vec![key("Actual", INK, false), key("Simulated, with its bands", CHOSEN, false)];
+    let legend = Legend::new(keys, 84.0, WIDTH);
+    let height = legend.height + drawn.len() as f64 * 236.0 + 18.0;
+    let description = "Weekly totals of the held-out weeks, actual and simulated";
+    draw(name, description, (WIDTH, height), |canvas| {
+        legend.draw(canvas, true);
+        for (index, (series, (lines, (x, y)))) in drawn.iter().enumerate() {
+            let top = legend.height + index as f64 * 236.0 + 26.0;
+            let frame = Frame { left: 84.0, right: WIDTH - 24.0, top, bottom: top + 174.0 };
+            let (x, y) = (x.onto(frame.left, frame.right), y.onto(frame.bottom, frame.top));
+            let title = fitted(&shortened(&series.name, 80), 13.0, frame.right - frame.left);
+            canvas.text(&title, (frame.left, top - 14.0), Anchor::Start, INK, 13.0);
+            let labels: Vec<&str> = series.weeks.iter().map(|week| week.week.as_str()).collect();
+            let axes = (Axis::Labels(&labels), series.unit.axis(currency));
+            draw_axes(canvas, frame, (x, axes.0), (y, axes.1));
+            let [wide, narrow, actual] = lines;
+            draw_band(canvas, wide, x, y);
+            draw_band(canvas, narrow, x, y);
+            draw_series(canvas, narrow, x, y);
+            draw_series(canvas, actual, x, y);
+        }
+        let below = (WIDTH / 2.0 + 30.0, height - 10.0);
+        canvas.text("First day of the held-out week", below, Anchor::Middle, MUTED, TEXT);
+    })
+    .map(Some)
+}
+
+/// One row of the comparison: a name, our figures and the published ones.
+struct Compared<'a> {
+    name: &'a str,
+    ours: [Estimate; 2],
+    published: [f64; 2],
+}
+
+fn compared(input: &Distributions) -> Vec<Compared<'_>> {
+    let rows = input.rows.iter().take(MOST_ROWS).map(|row| Compared {
+        name: &row.name,
+        ours: [row.ks, row.range],
+        published: [row.peer_ks, row.peer_range],
+    });
+    let mean = Compared {
+        name: "Mean",
+        ours: [input.mean_ks, input.mean_range],
+        published: [input.peer_mean_ks, input.peer_mean_range],
+    };
+    rows.chain([mean]).collect()
+}
+
+/// KS complement and range coverage of every distribution, ours and the published one.
+pub(super) fn beside_published(
+    name: &'static str,
+    input: &Distributions,
+) -> Result<Option<Plot>, ReportError> {
+    let rows = compared(input);
+    let is_known = |row: &Compared<'_>| row.ours.iter().any(|ours| is_plottable(ours.value));
+    let (true, Some(scale)) = (rows.iter().any(is_known), Scale::covering([0.0, 1.0].into_iter()))
+    else {
+        return Ok(None);
+    };
+    let left = label_room(rows.iter().map(|row| row.name), 240.0) + 20.0;
+    let peer = if input.peer.is_empty() { "Published" } else { &input.peer };
+    let keys = vec![key("This world", CHOSEN, false), key(peer, distinct(5), true)];
+    let legend = Legend::new(keys, left, WIDTH);
+    let (top, row_height) = (legend.height + 26.0, 25.0);
+    let bottom = top + rows.len() as f64 * row_height + 4.0;
+    let split = left + (WIDTH - left) * 0.56;
+    let panels = [(left + 10.0, split - 24.0), (split + 14.0, WIDTH - 14.0)];
+    let goals = [input.goal_each, input.goal_mean];
+    let description = "KS complement and range coverage, this world and published";
+    draw(name, description, (WIDTH, bottom + 22.0), |canvas| {
+        legend.draw(canvas, true);
+        for (panel, (from, to)) in panels.into_iter().enumerate() {
+            let scale = scale.onto(from, to);
+            let title = ["KS complement (1 is best)", "Range coverage (1 is best)"][panel];
+            canvas.text(title, (from, top - 14.0), Anchor::Start, INK, TEXT);
+            for tick in [0.0, 0.25, 0.5, 0.75, 1.0] {
+                canvas.line((scale.at(tick), top), (scale.at(tick), bottom), GRID, 1.0);
+                let place = (scale.at(tick), bottom + 12.0);
+                canvas.text(&number(tick, 2), place, Anchor::Middle, MUTED, TEXT);
+            }
+            if panel == 0 && is_plottable(goals[0]) {
+                let x = scale.at(goals[0]);
+                canvas.dashed((x, top), (x, bottom - row_height - 4.0), INK, 1.0);
+            }
+            if panel == 0 && is_plottable(goals[1]) {
+                let x = scale.at(goals[1]);
+                canvas.dashed((x, bottom - row_height - 2.0), (x, bottom), INK, 1.5);
+            }
+            for (index, row) in rows.iter().enumerate() {
+                let y = top + (index as f64 + 0.5) * row_height + 2.0;
+                let figures = (row.ours[panel], row.published[panel]);
+                draw_pair(canvas, figures, scale, y, index + 1 == rows.len());
+            }
+        }
+        for (index, row) in rows.iter().enumerate() {
+            let y = top + (index as f64 + 0.5) * row_height + 2.0;
+            let label = fitted(&shortened(row.name, 80), TEXT, left - 16.0);
+            canvas.text(&label, (left - 8.0, y), Anchor::End, INK, TEXT);
+        }
+        let y = bottom - row_height - 3.0;
+        canvas.line((8.0, y), (WIDTH - 8.0, y), MUTED, 1.0);
+    })
+    .map(Some)
+}
+
+fn draw_pair(
+    canvas: &mut Canvas<'_>,
+    (ours, published): (Estimate, f64),
+    scale: Scale,
+    y: f64,
+    strong: bool,
+) {
+    let place = |value: f64| (scale.at(value), y);
+    if is_plottable(published) {
+        if is_plottable(ours.value) {
+            canvas.line(place(published), place(ours.value), GRID, 3.0);
+        }
+        canvas.dot(place(published), 5.0, distinct(5), true);
+    }
+    if is_plottable(ours.lower) && is_plottable(ours.upper) {
+        canvas.line(place(ours.lower), place(ours.upper), CHOSEN, 2.0);
+    }
+    if is_plottable(ours.value) {
+        canvas.dot(place(ours.value), if strong { 6.5 } else { 5.0 }, CHOSEN, false);
+    }
+}
+
+/// Both distribution functions as steps, if anything can be drawn.
+fn steps(row: &DistributionRow) -> Option<([Series; 2], Scale)> {
+    let place = |value: f64| match row.is_log {
+        true if value > 0.0 => value.log10(),
+        true => f64::NAN,
+        false => value,
+    };
+    let line = |color, share: fn(&CumulativePoint) -> f64| {
+        let mut points: Vec<Point> = Vec::new();
+        for point in &row.curve {
+            let (x, y) = (place(point.value), Estimate::without_interval(share(point)));
+            if !is_plottable(x) || !is_plottable(y.value) {
+                continue;
+            }
+            let before = points.last().map_or(Estimate::without_interval(0.0), |last| last.y);
+            points.extend([Point { x, y: before }, Point { x, y }]);
+        }
+        Series { label: String::new(), color, hollow: false, points }
+    };
+    let lines = [line(INK, |point| point.actual), line(CHOSEN, |point| point.simulated)];
+    let x = Scale::covering(lines.iter().flat_map(|line| &line.points).map(|point| point.x))?;
+    Some((lines, x))
+}
+
+/// Distribution functions of every quantity, actual and simulated, a panel each.
+pub(super) fn distributions(
+    name: &'static str,
+    rows: &[DistributionRow],
+    currency: &str,
+) -> Result<Option<Plot>, ReportError> {
+    let panels: Vec<_> =
+        rows.iter().filter_map(|row| Some((row, steps(row)?))).take(MOST_ROWS).collect();
+    let Some(shares) = Scale::covering([0.0, 1.0].into_iter()) else {
+        return Ok(None);
+    };
+    if panels.is_empty() {
+        return Ok(None);
+    }
+    let keys = vec![key("Actual", INK, false), key("Simulated", CHOSEN, false)];
+    let legend = Legend::new(keys, 50.0, WIDTH);
+    let (column_width, row_height) = (WIDTH / COLUMNS as f64, 196.0);
+    let height = legend.height + panels.len().div_ceil(COLUMNS) as f64 * row_height + 4.0;
+    let description = "Distribution functions of the held-out weeks, actual and simulated";
+    draw(name, description, (WIDTH, height), |canvas| {
+        legend.draw(canvas, true);
+        for (index, (row, (lines, x))) in panels.iter().enumerate() {
+            let left = (index % COLUMNS) as f64 * column_width + 50.0;
+            let top = legend.height + (index / COLUMNS) as f64 * row_height + 40.0;
+            let right = left + column_width - 66.0;
+            let frame = Frame { left, right, top, bottom: top + 116.0 };
+            let title = fitted(&shortened(&row.name, 60), 13.0, right - left);
+            canvas.text(&title, (left, top - 30.0), Anchor::Start, INK, 13.0);
+            let words = format!("KS complement {}", number(row.ks.value, 2));
+            canvas.text(&words, (left, top - 13.0), Anchor::Start, MUTED, 11.0);
+            let (x, y) = (x.onto(left, right), shares.onto(frame.bottom, top));
+            draw_share_axes(canvas, frame, (x, y), row, currency);
+            for line in lines {
+                let places: Vec<_> =
+                    line.points.iter().map(|p| (x.at(p.x), y.at(p.y.value))).collect();
+                canvas.path(&places, line.color, 1.75);
+            }
+        }
+    })
+    .map(Some)
+}
+
+/// Axes of one panel: shares upwards, values along; on a log scale the powers of ten.
+fn draw_share_axes(
+    canvas: &mut Canvas<'_>,
+    frame: Frame,
+    (x, y): (Scale, Scale),
+    row: &DistributionRow,
+    currency: &str,
+) {
+    if !row.is_log {
+        draw_axes(canvas, frame, (x, row.unit.axis(currency)), (y, Axis::Percent));
+        return;
+    }
+    draw_axes(canvas, frame, (x, Axis::Labels(&[])), (y, Axis::Percent));
+    for power in -6..=9 {
+        let place = f64::from(power);
+        if x.contains(place) {
+            let value = Estimate::without_interval(10f64.powi(power));
+            let label = row.unit.value(&value, currency);
+            canvas.line((x.at(place), frame.bottom), (x.at(place), frame.bottom + 4.0), MUTED, 1.0);
+            let below = (x.at(place), frame.bottom + 14.0);
+            canvas.text(&label, below, Anchor::Middle, MUTED, 11.0);
+        }
+    }
+}
