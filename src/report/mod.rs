@@ -46,6 +46,7 @@ mod tests;
 mod tree;
 pub mod world_page;
 mod world_page_cells;
+mod world_page_curves;
 mod world_page_fidelity;
 mod world_page_fit;
 mod world_page_forest;

@@ -9,7 +9,6 @@ use std::path::Path;
 use minijinja::{Value, context};
 use serde::Serialize;
 
-use super::canvas::distinct;
 use super::error::ReportError;
 use super::input::{Check, Estimate, Fact};
 use super::page::{hexadecimal, interval_words};
@@ -34,7 +33,7 @@ pub struct WorldPage {
     pub currency: String,
     /// Coverage of every interval as a fraction, for example 0.95.
     pub interval_level: f64,
-    /// The verdict on the world as a whole; `None` when it was not judged.
+    /// The verdict on the world as a whole; `None` when nobody judged it.
     pub verdict: Option<Check>,
     /// The verdict in one sentence.
     pub sentence: String,
@@ -93,24 +92,9 @@ pub struct CardRow {
     /// Where the band comes from, for example "Bijmolt et al. 2005".
     pub source: String,
     /// Whether it does.
-    pub verdict: CardVerdict,
+    pub verdict: Check,
     /// What to make of it; for a line that does not apply, the reason.
     pub note: String,
-}
-
-/// Outcome of one line of the card.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CardVerdict {
-    /// Within its band.
-    Pass,
-    /// Near its band: usable with care.
-    Warn,
-    /// Outside.
-    Fail,
-    /// The history cannot answer; the note says why.
-    #[default]
-    NotApplicable,
 }
 
 /// One weekly total of the held-out weeks.
@@ -179,6 +163,9 @@ pub struct DistributionRow {
     pub ks: Estimate,
     /// Share of the actual range that the simulated values cover; 1 is best.
     pub range: Estimate,
+    /// KS complement of one replication against another: what a world that is exactly right would
+    /// score; NaN when unknown.
+    pub against_itself: f64,
     /// Published KS complement.
     pub peer_ks: f64,
     /// Published range coverage.
@@ -266,13 +253,15 @@ pub fn render(page: &WorldPage, dir: &Path) -> Result<(), ReportError> {
         input: Value::from_serialize(&page),
         words: context! {
             intervals => interval_words(page.interval_level),
-            counts => counts(&page.card),
+            outcomes => outcomes(&page.card),
             evidence,
+            has_ceiling => page.distributions.iter().flat_map(|all| &all.rows)
+                .any(|row| row.against_itself.is_finite()),
             definitions => Value::from_serialize(&definitions),
             term_verdicts => terms.map(|term| term.verdict()).collect::<Vec<_>>(),
             response_plots => &world_page_plots::RESPONSE_NAMES[..],
             sums => page.promotions.as_ref().map(PastPromotions::sums_are_exact),
-            peer_colour => hexadecimal(distinct(5)),
+            largest => page.promotions.as_ref().map(PastPromotions::largest),
         },
         plots: world_page_plots::plots(&page)?,
         plot_names: &world_page_plots::PLOT_NAMES,
@@ -280,15 +269,16 @@ pub fn render(page: &WorldPage, dir: &Path) -> Result<(), ReportError> {
     .write(dir)
 }
 
-/// How many lines of the card have each outcome.
-fn counts(card: &[CardGroup]) -> Value {
-    let count = |verdict| {
-        card.iter().flat_map(|group| &group.rows).filter(|row| row.verdict == verdict).count()
+/// The names of the lines of the card by their outcome.
+fn outcomes(card: &[CardGroup]) -> Value {
+    let lines = |verdict| -> Vec<&str> {
+        let rows = card.iter().flat_map(|group| &group.rows);
+        rows.filter(|row| row.verdict == verdict).map(|row| row.line.as_str()).collect()
     };
     context! {
-        pass => count(CardVerdict::Pass),
-        warn => count(CardVerdict::Warn),
-        fail => count(CardVerdict::Fail),
-        not_applicable => count(CardVerdict::NotApplicable),
+        pass => lines(Check::Pass),
+        warn => lines(Check::Warn),
+        fail => lines(Check::Fail),
+        not_applicable => lines(Check::NotApplicable),
     }
 }

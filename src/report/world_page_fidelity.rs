@@ -6,19 +6,16 @@ use super::canvas::{
 };
 use super::error::ReportError;
 use super::format::{number, shortened};
-use super::input::{Estimate, Point};
+use super::input::Estimate;
 use super::legend::{Key, Legend};
 use super::lines::{Axis, Frame, Series, draw_axes, draw_band, draw_series, indexed, scales};
-use super::world_page::{
-    CumulativePoint, DistributionRow, Distributions, HeldOutBand, HeldOutSeries,
-};
+use super::world_page::{Distributions, HeldOutBand, HeldOutSeries};
 
 const WIDTH: f64 = 860.0;
 /// Weekly totals drawn.
 const MOST_SERIES: usize = 4;
 /// Distributions drawn.
 const MOST_ROWS: usize = 16;
-const COLUMNS: usize = 3;
 
 fn key(label: &str, color: plotters::style::RGBColor, hollow: bool) -> Key {
     Key { label: label.into(), color, hollow }
@@ -82,6 +79,7 @@ struct Compared<'a> {
     name: &'a str,
     ours: [Estimate; 2],
     published: [f64; 2],
+    against_itself: f64,
 }
 
 fn compared(input: &Distributions) -> Vec<Compared<'_>> {
@@ -89,11 +87,13 @@ fn compared(input: &Distributions) -> Vec<Compared<'_>> {
         name: &row.name,
         ours: [row.ks, row.range],
         published: [row.peer_ks, row.peer_range],
+        against_itself: row.against_itself,
     });
     let mean = Compared {
         name: "Mean",
         ours: [input.mean_ks, input.mean_range],
         published: [input.peer_mean_ks, input.peer_mean_range],
+        against_itself: f64::NAN,
     };
     rows.chain([mean]).collect()
 }
@@ -142,6 +142,10 @@ pub(super) fn beside_published(
                 let y = top + (index as f64 + 0.5) * row_height + 2.0;
                 let figures = (row.ours[panel], row.published[panel]);
                 draw_pair(canvas, figures, scale, y, index + 1 == rows.len());
+                if panel == 0 && is_plottable(row.against_itself) {
+                    let x = scale.at(row.against_itself);
+                    canvas.line((x, y - 8.0), (x, y + 8.0), INK, 1.5);
+                }
             }
         }
         for (index, row) in rows.iter().enumerate() {
@@ -174,96 +178,5 @@ fn draw_pair(
     }
     if is_plottable(ours.value) {
         canvas.dot(place(ours.value), if strong { 6.5 } else { 5.0 }, CHOSEN, false);
-    }
-}
-
-/// Both distribution functions as steps, if anything can be drawn.
-fn steps(row: &DistributionRow) -> Option<([Series; 2], Scale)> {
-    let place = |value: f64| match row.is_log {
-        true if value > 0.0 => value.log10(),
-        true => f64::NAN,
-        false => value,
-    };
-    let line = |color, share: fn(&CumulativePoint) -> f64| {
-        let mut points: Vec<Point> = Vec::new();
-        for point in &row.curve {
-            let (x, y) = (place(point.value), Estimate::without_interval(share(point)));
-            if !is_plottable(x) || !is_plottable(y.value) {
-                continue;
-            }
-            let before = points.last().map_or(Estimate::without_interval(0.0), |last| last.y);
-            points.extend([Point { x, y: before }, Point { x, y }]);
-        }
-        Series { label: String::new(), color, hollow: false, points }
-    };
-    let lines = [line(INK, |point| point.actual), line(CHOSEN, |point| point.simulated)];
-    let x = Scale::covering(lines.iter().flat_map(|line| &line.points).map(|point| point.x))?;
-    Some((lines, x))
-}
-
-/// Distribution functions of every quantity, actual and simulated, a panel each.
-pub(super) fn distributions(
-    name: &'static str,
-    rows: &[DistributionRow],
-    currency: &str,
-) -> Result<Option<Plot>, ReportError> {
-    let panels: Vec<_> =
-        rows.iter().filter_map(|row| Some((row, steps(row)?))).take(MOST_ROWS).collect();
-    let Some(shares) = Scale::covering([0.0, 1.0].into_iter()) else {
-        return Ok(None);
-    };
-    if panels.is_empty() {
-        return Ok(None);
-    }
-    let keys = vec![key("Actual", INK, false), key("Simulated", CHOSEN, false)];
-    let legend = Legend::new(keys, 50.0, WIDTH);
-    let (column_width, row_height) = (WIDTH / COLUMNS as f64, 196.0);
-    let height = legend.height + panels.len().div_ceil(COLUMNS) as f64 * row_height + 4.0;
-    let description = "Distribution functions of the held-out weeks, actual and simulated";
-    draw(name, description, (WIDTH, height), |canvas| {
-        legend.draw(canvas, true);
-        for (index, (row, (lines, x))) in panels.iter().enumerate() {
-            let left = (index % COLUMNS) as f64 * column_width + 50.0;
-            let top = legend.height + (index / COLUMNS) as f64 * row_height + 40.0;
-            let right = left + column_width - 66.0;
-            let frame = Frame { left, right, top, bottom: top + 116.0 };
-            let title = fitted(&shortened(&row.name, 60), 13.0, right - left);
-            canvas.text(&title, (left, top - 30.0), Anchor::Start, INK, 13.0);
-            let words = format!("KS complement {}", number(row.ks.value, 2));
-            canvas.text(&words, (left, top - 13.0), Anchor::Start, MUTED, 11.0);
-            let (x, y) = (x.onto(left, right), shares.onto(frame.bottom, top));
-            draw_share_axes(canvas, frame, (x, y), row, currency);
-            for line in lines {
-                let places: Vec<_> =
-                    line.points.iter().map(|p| (x.at(p.x), y.at(p.y.value))).collect();
-                canvas.path(&places, line.color, 1.75);
-            }
-        }
-    })
-    .map(Some)
-}
-
-/// Axes of one panel: shares upwards, values along; on a log scale the powers of ten.
-fn draw_share_axes(
-    canvas: &mut Canvas<'_>,
-    frame: Frame,
-    (x, y): (Scale, Scale),
-    row: &DistributionRow,
-    currency: &str,
-) {
-    if !row.is_log {
-        draw_axes(canvas, frame, (x, row.unit.axis(currency)), (y, Axis::Percent));
-        return;
-    }
-    draw_axes(canvas, frame, (x, Axis::Labels(&[])), (y, Axis::Percent));
-    for power in -6..=9 {
-        let place = f64::from(power);
-        if x.contains(place) {
-            let value = Estimate::without_interval(10f64.powi(power));
-            let label = row.unit.value(&value, currency);
-            canvas.line((x.at(place), frame.bottom), (x.at(place), frame.bottom + 4.0), MUTED, 1.0);
-            let below = (x.at(place), frame.bottom + 14.0);
-            canvas.text(&label, below, Anchor::Middle, MUTED, 11.0);
-        }
     }
 }

@@ -241,6 +241,13 @@ impl PromotionLift {
 }
 
 impl PastPromotions {
+    /// Size of the largest part of any shown promotion.
+    pub(super) fn largest(&self) -> f64 {
+        let parts = self.top.iter().flat_map(|promotion| promotion.parts());
+        let sizes = parts.map(|(_, part)| part.value.abs()).filter(|size| size.is_finite());
+        sizes.fold(0.0, f64::max)
+    }
+
     /// Whether the parts of every shown promotion sum to what it earned.
     pub(super) fn sums_are_exact(&self) -> bool {
         let shown = self.top.iter().filter(|promotion| promotion.incremental.value.is_finite());

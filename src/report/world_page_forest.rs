@@ -7,7 +7,7 @@ use super::canvas::{
     text_width,
 };
 use super::error::ReportError;
-use super::format::{Sign, UNKNOWN, axis_money, axis_number, percent, shortened};
+use super::format::{Sign, axis_money, axis_number, percent, shortened};
 use super::input::Estimate;
 use super::legend::{Key, Legend};
 use super::world_page::{ReferenceBand, Unit};
@@ -68,6 +68,8 @@ impl Forest<'_> {
         let top = legend.height + if reference.is_some() { 22.0 } else { 4.0 };
         let bottom = top + self.rows.len() as f64 * ROW + 4.0;
         let (from, to) = (left + 8.0, WIDTH - 84.0);
+        let shown = self.rows.iter().map(|row| row.estimate.value.abs());
+        let size = shown.filter(|size| is_plottable(*size)).fold(0.0, f64::max);
         let scale = scale.onto(from, to);
         draw(self.name, self.description, (WIDTH, bottom + 44.0), |canvas| {
             legend.draw(canvas, true);
@@ -77,7 +79,10 @@ impl Forest<'_> {
             self.draw_axis(canvas, scale, (top, bottom));
             for (index, row) in self.rows.iter().enumerate() {
                 let y = top + 2.0 + (index as f64 + 0.5) * ROW;
-                self.draw_row(canvas, row, scale, (left, y), (from, to));
+                draw_row(canvas, row, scale, (from, to), y);
+                let value = self.unit.beside(row.estimate.value, size, self.currency);
+                let color = if row.strong { INK } else { MUTED };
+                canvas.text(&value, (WIDTH - 8.0, y), Anchor::End, color, TEXT);
             }
             let middle = ((from + to) / 2.0, bottom + 33.0);
             canvas.text(self.axis_title, middle, Anchor::Middle, MUTED, TEXT);
@@ -101,37 +106,34 @@ impl Forest<'_> {
             canvas.line((scale.at(0.0), top), (scale.at(0.0), bottom), INK, 1.25);
         }
     }
+}
 
-    fn draw_row(
-        &self,
-        canvas: &mut Canvas<'_>,
-        row: &ForestRow,
-        scale: Scale,
-        (left, y): (f64, f64),
-        (from, to): (f64, f64),
-    ) {
-        let label = fitted(&shortened(&row.label, 80), TEXT, left - 16.0);
-        canvas.text(&label, (left - 8.0, y), Anchor::End, INK, TEXT);
-        let estimate = row.estimate;
-        if !is_plottable(estimate.value) {
-            canvas.text(UNKNOWN, (WIDTH - 8.0, y), Anchor::End, MUTED, TEXT);
-            return;
-        }
-        if is_plottable(estimate.lower) && is_plottable(estimate.upper) {
-            let width = if row.strong { 3.0 } else { 2.0 };
-            let places = [scale.at(estimate.lower), scale.at(estimate.upper)];
-            let [start, end] = places.map(|place| place.clamp(from, to));
-            canvas.line((start, y), (end, y), row.color, width);
-            for (place, shown) in places.into_iter().zip([start, end]) {
-                draw_end(canvas, row.color, (shown, y), place - shown);
-            }
-        }
-        let radius = if row.strong { 6.0 } else { 4.5 };
-        canvas.dot((scale.at(estimate.value).clamp(from, to), y), radius, row.color, row.hollow);
-        let value = self.unit.value(&estimate, self.currency);
-        let color = if row.strong { INK } else { MUTED };
-        canvas.text(&value, (WIDTH - 8.0, y), Anchor::End, color, TEXT);
+/// Name, interval and dot of one estimate.
+fn draw_row(
+    canvas: &mut Canvas<'_>,
+    row: &ForestRow,
+    scale: Scale,
+    (from, to): (f64, f64),
+    y: f64,
+) {
+    let left = from - 16.0;
+    let label = fitted(&shortened(&row.label, 80), TEXT, left - 8.0);
+    canvas.text(&label, (left, y), Anchor::End, INK, TEXT);
+    let estimate = row.estimate;
+    if !is_plottable(estimate.value) {
+        return;
     }
+    if is_plottable(estimate.lower) && is_plottable(estimate.upper) {
+        let width = if row.strong { 3.0 } else { 2.0 };
+        let places = [scale.at(estimate.lower), scale.at(estimate.upper)];
+        let [start, end] = places.map(|place| place.clamp(from, to));
+        canvas.line((start, y), (end, y), row.color, width);
+        for (place, shown) in places.into_iter().zip([start, end]) {
+            draw_end(canvas, row.color, (shown, y), place - shown);
+        }
+    }
+    let radius = if row.strong { 6.0 } else { 4.5 };
+    canvas.dot((scale.at(estimate.value).clamp(from, to), y), radius, row.color, row.hollow);
 }
 
 /// A tick where an interval ends, an arrow where it goes on `beyond` the plot.

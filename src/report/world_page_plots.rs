@@ -4,9 +4,9 @@ use super::canvas::{CANDIDATE, CHOSEN, CURRENT, ORACLE, Plot};
 use super::error::ReportError;
 use super::legend::Key;
 use super::world_page::{Ablation, Evidence, PastPromotions, ResponseGroup, Unit, WorldPage};
-use super::world_page_fidelity as fidelity;
 use super::world_page_fit::EVIDENCE;
 use super::world_page_forest::{Forest, ForestRow};
+use super::{world_page_curves, world_page_fidelity as fidelity};
 
 /// Every plot the world page may hold.
 pub(super) const PLOT_NAMES: [&str; 9] = [
@@ -31,7 +31,7 @@ pub(super) fn plots(page: &WorldPage) -> Result<Vec<Plot>, ReportError> {
     let (published, curves) = match &page.distributions {
         Some(input) => (
             fidelity::beside_published("world-published", input)?,
-            fidelity::distributions("world-distributions", &input.rows, currency)?,
+            world_page_curves::curves("world-distributions", &input.rows, currency)?,
         ),
         None => (None, None),
     };

@@ -99,7 +99,7 @@ pub(super) fn realistic() -> WorldPage {
 fn line(name: &str, unit: Unit, figures: [Estimate; 2], band: [&str; 2]) -> CardRow {
     let [actual, simulated] = figures;
     let [band, source] = band.map(String::from);
-    let verdict = CardVerdict::Pass;
+    let verdict = Check::Pass;
     CardRow {
         line: name.into(),
         unit,
@@ -121,7 +121,7 @@ fn card() -> Vec<CardGroup> {
         [known(0.8), around(0.667, 0.02)],
         ["0.60 to 1", "binomial, 12 weeks"],
     );
-    bands.verdict = CardVerdict::Warn;
+    bands.verdict = Check::Warn;
     bands.note = "Both misses are the weeks before Christmas.".into();
     let mut halo = line(
         "Halo per unit of lift",
@@ -129,7 +129,7 @@ fn card() -> Vec<CardGroup> {
         [none, none],
         ["0 to 0.4", "Ailawadi et al. 2007"],
     );
-    halo.verdict = CardVerdict::NotApplicable;
+    halo.verdict = Check::NotApplicable;
     halo.note = "Too few baskets with a promoted product and another category.".into();
     let mut dip = line(
         "Post-promotion dip, share of the lift",
@@ -137,7 +137,7 @@ fn card() -> Vec<CardGroup> {
         [none, around(0.31, 0.04)],
         ["4 to 25 %", "van Heerde, Leeflang, Wittink 2000"],
     );
-    dip.verdict = CardVerdict::Fail;
+    dip.verdict = Check::Fail;
     let group = |title: &str, rows| CardGroup { title: title.into(), rows };
     let error = ["at most 10 %", "goal of this project"];
     vec![
@@ -223,6 +223,7 @@ fn distributions() -> Distributions {
         }],
         ks: around(row.3, 0.012),
         range: around(row.4, 0.03),
+        against_itself: 0.985,
         peer_ks: row.1,
         peer_range: row.2,
         curve: curve(index),

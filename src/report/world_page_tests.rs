@@ -45,7 +45,7 @@ fn the_verdict_comes_first_and_the_words_last() {
         .collect();
     assert!(places.is_sorted());
     assert!(place("has no unit cost") < places[0], "assumptions come before the verdict");
-    assert!(page.contains("5 pass, 1 warn, 1 fail, 1 do not apply"), "the card is counted");
+    assert!(page.contains("4 pass, 1 warn, 1 fail, 1 not applicable"), "the card is counted");
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn cells_of_fewer_than_ten_customers_say_so_and_no_more() {
     let past = input.promotions.as_mut().expect("the sample has promotions");
     past.top[0].customers = Some(9);
     let page = &rendered(&input, "small")["world.html"];
-    assert!(page.contains("&lt; 10 customers") && !page.contains("9 customers<"));
+    assert!(page.contains("&lt; 10 customers") && !page.contains("; 9 customers"));
 }
 
 #[test]

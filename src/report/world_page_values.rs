@@ -3,7 +3,7 @@
 use minijinja::{Environment, Value};
 use serde::Serialize;
 
-use super::format::{Sign, money_range, money_value, number, percent};
+use super::format::{Sign, column_money, money_beside, number, percent, size_of};
 use super::input::Estimate;
 use super::lines::Axis;
 use super::page::{estimate, float};
@@ -26,31 +26,23 @@ pub enum Unit {
 impl Unit {
     /// The value of an estimate, with as many decimals as its interval.
     pub(super) fn value(self, estimate: &Estimate, currency: &str) -> String {
-        match self {
-            Self::Money => money_value(estimate, currency, Sign::Minus),
-            _ => self.plain(estimate.value, estimate),
-        }
+        self.beside(estimate.value, size_of(estimate), currency)
     }
 
     /// "lower to upper", or nothing when either end is unknown.
     pub(super) fn range(self, estimate: &Estimate, currency: &str) -> Option<String> {
-        if !(estimate.lower.is_finite() && estimate.upper.is_finite()) {
-            return None;
-        }
-        match self {
-            Self::Money => money_range(estimate, currency, Sign::Minus),
-            _ => {
-                let end = |value| self.plain(value, estimate);
-                Some(format!("{} to {}", end(estimate.lower), end(estimate.upper)))
-            }
-        }
+        let known = estimate.lower.is_finite() && estimate.upper.is_finite();
+        let end = |value| self.beside(value, size_of(estimate), currency);
+        known.then(|| format!("{} to {}", end(estimate.lower), end(estimate.upper)))
     }
 
-    fn plain(self, value: f64, beside: &Estimate) -> String {
+    /// A value with as many decimals as one of the given size, so that a column lines up.
+    pub(super) fn beside(self, value: f64, size: f64, currency: &str) -> String {
         match self {
+            Self::Money => money_beside(value, size, currency, Sign::Minus),
             Self::Share => percent(value),
             Self::Multiple if value.is_finite() => format!("{}×", number(value, 2)),
-            _ => number(value, decimals(beside)),
+            _ => number(value, decimals(size)),
         }
     }
 
@@ -73,11 +65,9 @@ impl Unit {
     }
 }
 
-/// Decimals that the largest part of an estimate needs.
-fn decimals(estimate: &Estimate) -> usize {
-    let parts = [estimate.value, estimate.lower, estimate.upper];
-    let known = parts.into_iter().filter(|part| part.is_finite());
-    match known.fold(0.0, |size: f64, part| size.max(part.abs())) {
+/// Decimals of a plain number of the given size.
+fn decimals(size: f64) -> usize {
+    match size {
         size if size >= 100.0 => 0,
         size if size >= 10.0 => 1,
         size if size >= 0.0995 || size == 0.0 => 2,
@@ -85,7 +75,8 @@ fn decimals(estimate: &Estimate) -> usize {
     }
 }
 
-/// The filters `multiple`, and `measure` and `measure_range`, which take a unit as their argument.
+/// The filters `multiple`; `measure` and `measure_range`, which take a unit; `amount` and
+/// `amount_range`, which take the size of the largest amount of their table.
 pub(super) fn add_filters(environment: &mut Environment<'_>, currency: &str) {
     let symbol = currency.to_owned();
     environment.add_filter("measure", move |value: &Value, unit: &str| {
@@ -93,6 +84,17 @@ pub(super) fn add_filters(environment: &mut Environment<'_>, currency: &str) {
     });
     environment.add_filter("multiple", |value: &Value| {
         Unit::Multiple.value(&Estimate::without_interval(float(value)), "")
+    });
+    let symbol = currency.to_owned();
+    environment.add_filter("amount", move |value: &Value, largest: f64| {
+        column_money(estimate(value).value, largest, &symbol, Sign::Minus)
+    });
+    let symbol = currency.to_owned();
+    environment.add_filter("amount_range", move |value: &Value, largest: f64| {
+        let all = estimate(value);
+        let known = all.lower.is_finite() && all.upper.is_finite();
+        let end = |value| column_money(value, largest, &symbol, Sign::Minus);
+        known.then(|| format!("{} to {}", end(all.lower), end(all.upper)))
     });
     let symbol = currency.to_owned();
     environment.add_filter("measure_range", move |value: &Value, unit: &str| {
