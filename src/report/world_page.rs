@@ -262,6 +262,10 @@ pub fn render(page: &WorldPage, dir: &Path) -> Result<(), ReportError> {
             response_plots => &world_page_plots::RESPONSE_NAMES[..],
             sums => page.promotions.as_ref().map(PastPromotions::sums_are_exact),
             largest => page.promotions.as_ref().map(PastPromotions::largest),
+            lift_columns => LIFT_COLUMNS.map(|(_, name)| name).to_vec(),
+            lifts => page.promotions.iter().flat_map(|past| &past.top)
+                .map(|promotion| promotion.columns().to_vec()).collect::<Vec<_>>(),
+            lift_intervals => page.promotions.as_ref().map(|past| interval_words(past.interval_level)),
         },
         plots: world_page_plots::plots(&page)?,
         plot_names: &world_page_plots::PLOT_NAMES,

@@ -167,6 +167,8 @@ impl AblationRow {
 /// What the promotions of the past earned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PastPromotions {
+    /// Coverage of the intervals of this part as a fraction, for example 0.9.
+    pub interval_level: f64,
     /// Promotions that were taken apart.
     pub judged: u64,
     /// Promotions that could not be, with the reason in `remarks`.
@@ -183,69 +185,94 @@ pub struct PastPromotions {
     pub remarks: Vec<String>,
 }
 
-/// One promotion taken apart; every part in margin, money, with its sign.
-///
-/// `incremental = own_lift + cannibalised + pulled_forward + halo + discount_cost + contact_cost`.
+/// One promotion taken apart: `incremental` is the sum of all parts but the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PromotionLift {
     /// Name of the promotion.
     pub name: String,
     /// When it ran, in words.
     pub period: String,
-    /// Customers reached; `None` or below ten hides the figures.
+    /// Customers it could reach; `None` or below ten hides the figures.
     pub customers: Option<u64>,
-    /// Margin without the promotion.
-    pub baseline: Estimate,
-    /// Margin of the extra units of what was promoted, before the discount.
-    pub own_lift: Estimate,
-    /// Margin lost on what was bought less instead; zero or negative.
-    pub cannibalised: Estimate,
-    /// Margin lost in later weeks, because households had stocked up; mostly negative.
-    pub pulled_forward: Estimate,
-    /// Margin gained on other categories bought along.
-    pub halo: Estimate,
-    /// Discount given, also on units that would have been bought anyway; zero or negative.
-    pub discount_cost: Estimate,
-    /// Cost of the contacts; zero or negative.
-    pub contact_cost: Estimate,
-    /// What the promotion earned or lost.
+    /// Its parts in the order of the waterfall, the baseline first.
+    pub parts: Vec<LiftPart>,
+    /// Margin that the promotion earned or lost.
     pub incremental: Estimate,
-    /// Units the promotion needed to break even, as a multiple of the baseline's units.
+    /// Units needed to break even, as a multiple of the baseline's; NaN when no volume would do.
     pub break_even: f64,
-    /// Units it reached, as a multiple of the baseline's units.
+    /// Units reached, as a multiple of the baseline's.
     pub reached: Estimate,
     /// What stands behind the response used.
     pub evidence: Evidence,
 }
 
+/// One part of a promotion.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LiftPart {
+    /// Words for a merchant, for example "sold less afterwards".
+    pub name: String,
+    /// Column of the table of promotions that it counts in.
+    pub column: LiftColumn,
+    /// Margin, money, with its sign: costs are negative.
+    pub margin: Estimate,
+}
+
+/// A column of the table of promotions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiftColumn {
+    /// What would have been sold anyway; no part of the incremental margin.
+    #[default]
+    Baseline,
+    /// What was promoted, sold more while the promotion ran.
+    OwnLift,
+    /// Taken from the rest of the category.
+    Cannibalised,
+    /// Other categories: bought along, or given up.
+    Halo,
+    /// Afterwards: what was only bought earlier, or a habit formed.
+    PulledForward,
+    /// Discount given.
+    Discount,
+    /// Cost of telling the customers.
+    Contact,
+}
+
+/// The columns in their order, with what they are called.
+pub(super) const LIFT_COLUMNS: [(LiftColumn, &str); 6] = [
+    (LiftColumn::OwnLift, "Own lift"),
+    (LiftColumn::Cannibalised, "Cannibalised"),
+    (LiftColumn::Halo, "Halo"),
+    (LiftColumn::PulledForward, "Pulled forward"),
+    (LiftColumn::Discount, "Discount"),
+    (LiftColumn::Contact, "Contact"),
+];
+
 impl PromotionLift {
-    /// The parts from baseline to contact cost, with their names.
-    pub(super) fn parts(&self) -> [(&'static str, Estimate); 6] {
-        [
-            ("Own lift", self.own_lift),
-            ("Cannibalised", self.cannibalised),
-            ("Pulled forward", self.pulled_forward),
-            ("Halo", self.halo),
-            ("Discount cost", self.discount_cost),
-            ("Contact cost", self.contact_cost),
-        ]
+    /// The margin of each column; unknown where the promotion has no part in it.
+    pub(super) fn columns(&self) -> [f64; 6] {
+        LIFT_COLUMNS.map(|(column, _)| {
+            let own = self.parts.iter().filter(|part| part.column == column);
+            own.map(|part| part.margin.value).reduce(|sum, value| sum + value).unwrap_or(f64::NAN)
+        })
     }
 
     /// Whether the parts sum to the incremental margin, to a cent or nine digits.
     fn sum_is_exact(&self) -> bool {
-        let parts = self.parts();
-        let sum: f64 = parts.iter().map(|(_, part)| part.value).sum();
-        let size: f64 = parts.iter().map(|(_, part)| part.value.abs()).sum();
+        let counted = || self.parts.iter().filter(|part| part.column != LiftColumn::Baseline);
+        let sum: f64 = counted().map(|part| part.margin.value).sum();
+        let size: f64 = counted().map(|part| part.margin.value.abs()).sum();
         (sum - self.incremental.value).abs() <= 0.01 + 1e-9 * size
     }
 }
 
 impl PastPromotions {
-    /// Size of the largest part of any shown promotion.
+    /// Size of the largest amount in the table.
     pub(super) fn largest(&self) -> f64 {
-        let parts = self.top.iter().flat_map(|promotion| promotion.parts());
-        let sizes = parts.map(|(_, part)| part.value.abs()).filter(|size| size.is_finite());
-        sizes.fold(0.0, f64::max)
+        let amounts = self.top.iter().flat_map(|promotion| {
+            promotion.columns().into_iter().chain([promotion.incremental.value])
+        });
+        amounts.map(f64::abs).filter(|size| size.is_finite()).fold(0.0, f64::max)
     }
 
     /// Whether the parts of every shown promotion sum to what it earned.
@@ -306,10 +333,10 @@ pub(super) fn standard_definitions() -> Vec<Term> {
         ("Share of prior", "How much of a coefficient comes from the assumption made before seeing the data: 0 all data, 100 % all assumption."),
         ("Pooled value", "What similar categories and personas show together, used where one alone has too little data."),
         ("Log-likelihood", "How probable the model thought what really happened; higher is better."),
-        ("Own lift", "Margin of the extra units of what was promoted, at the regular price."),
-        ("Cannibalised", "Margin lost because something else was bought less instead."),
-        ("Pulled forward", "Margin lost in later weeks because households had stocked up."),
-        ("Halo", "Margin gained on other things bought on the same visits."),
+        ("Own lift", "Margin of what was promoted and sold more while the promotion ran, before the discount."),
+        ("Cannibalised", "Margin that the rest of the category lost to what was promoted."),
+        ("Halo", "Margin of other categories: bought along on the same or on additional visits, less what was given up for the promoted one."),
+        ("Pulled forward", "Margin of the weeks after: lost because households had stocked up, or gained by a habit formed."),
         ("Break-even multiple", "Units needed, relative to units without the promotion, for it to earn nothing and lose nothing: margin ÷ (margin − discount)."),
     ]
     .map(|(word, meaning)| Term { word: word.into(), meaning: meaning.into() })

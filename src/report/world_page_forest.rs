@@ -7,7 +7,7 @@ use super::canvas::{
     text_width,
 };
 use super::error::ReportError;
-use super::format::{Sign, axis_money, axis_number, percent, shortened};
+use super::format::{Sign, axis_money, axis_number, percent, shortened, size_of};
 use super::input::Estimate;
 use super::legend::{Key, Legend};
 use super::world_page::{ReferenceBand, Unit};
@@ -68,8 +68,8 @@ impl Forest<'_> {
         let top = legend.height + if reference.is_some() { 22.0 } else { 4.0 };
         let bottom = top + self.rows.len() as f64 * ROW + 4.0;
         let (from, to) = (left + 8.0, WIDTH - 84.0);
-        let shown = self.rows.iter().map(|row| row.estimate.value.abs());
-        let size = shown.filter(|size| is_plottable(*size)).fold(0.0, f64::max);
+        let sizes = self.rows.iter().map(|row| size_of(&row.estimate));
+        let size = sizes.filter(|size| is_plottable(*size)).fold(0.0, f64::max);
         let scale = scale.onto(from, to);
         draw(self.name, self.description, (WIDTH, bottom + 44.0), |canvas| {
             legend.draw(canvas, true);

@@ -340,37 +340,50 @@ fn ablation() -> Ablation {
     }
 }
 
-fn promotions() -> PastPromotions {
-    let one = |index: usize| {
-        let size = 1.0 / (1.0 + index as f64);
-        let known = |value: f64| around(value * size, value.abs() * size * 0.15);
-        let (own, halo) = (6_400.0, 850.0 + 700.0 * noise(index));
-        let costs = [-2_100.0, -640.0, -3_900.0, -250.0];
-        let sum = own + halo + costs.iter().sum::<f64>();
-        PromotionLift {
-            name: format!("Type{} campaign {}", ["A", "B", "C"][index % 3], 13 + index),
-            period: "8 May to 25 June 2017".into(),
-            customers: Some(1_077 / (1 + index as u64)),
-            baseline: known(14_200.0),
-            own_lift: known(own),
-            cannibalised: known(costs[0]),
-            pulled_forward: known(costs[1]),
-            halo: known(halo),
-            discount_cost: known(costs[2]),
-            contact_cost: known(costs[3]),
-            incremental: around(sum * size, 900.0 * size),
-            break_even: 3.56,
-            reached: around(1.9 + 0.4 * noise(index), 0.3),
-            evidence: Evidence::Observational,
-        }
+fn promotion(index: usize) -> PromotionLift {
+    let size = 1.0 / (1.0 + index as f64);
+    let parts = [
+        ("would have sold anyway", LiftColumn::Baseline, 14_200.0),
+        ("sold more in these weeks", LiftColumn::OwnLift, 6_400.0),
+        ("taken from the rest of the category", LiftColumn::Cannibalised, -1_700.0),
+        ("other categories, same visits", LiftColumn::Halo, -400.0),
+        ("other categories, more visits", LiftColumn::Halo, 850.0 + 700.0 * noise(index)),
+        ("sold less afterwards", LiftColumn::PulledForward, -640.0),
+        (
+            "discount on sales we had anyway",
+            LiftColumn::Discount,
+            -3_300.0 - 900.0 * noise(index + 3),
+        ),
+        ("discount on the additional sales", LiftColumn::Discount, -1_400.0),
+        ("telling the customers", LiftColumn::Contact, -250.0),
+    ];
+    let sum: f64 = parts[1..].iter().map(|part| part.2).sum();
+    let part = |(name, column, margin): (&str, LiftColumn, f64)| LiftPart {
+        name: name.into(),
+        column,
+        margin: around(margin * size, margin.abs() * size * 0.15),
     };
+    PromotionLift {
+        name: format!("Type{} campaign {}", ["A", "B", "C"][index % 3], 13 + index),
+        period: "8 May to 25 June 2017".into(),
+        customers: Some(1_077 / (1 + index as u64)),
+        parts: parts.map(part).into(),
+        incremental: around(sum * size, 900.0 * size),
+        break_even: 3.56,
+        reached: around(1.9 + 0.4 * noise(index), 0.3),
+        evidence: Evidence::Observational,
+    }
+}
+
+fn promotions() -> PastPromotions {
     PastPromotions {
+        interval_level: 0.9,
         judged: 27,
         not_judged: 3,
         share_losing: Estimate::new(0.63, 0.52, 0.74),
         reference: "59 % worldwide (Nielsen 2015)".into(),
         total: around(-4_300.0, 2_900.0),
-        top: (0..8).map(one).collect(),
+        top: (0..8).map(promotion).collect(),
         remarks: words(&[
             "Who got a TypeA coupon was chosen by what they bought: read their lift as an upper end.",
         ]),
@@ -450,7 +463,8 @@ pub(super) fn nasty() -> WorldPage {
     terms.rows[1].term.clone_from(&script);
     let past = page.promotions.as_mut().expect("the sample has promotions");
     past.top[0].name.clone_from(&script);
-    past.top[0].own_lift = Estimate::unknown();
+    past.top[0].parts[1].margin = Estimate::unknown();
+    past.top[2].parts.clear();
     past.top[1].incremental = Estimate::new(1e300, 0.0, f64::INFINITY);
     past.remarks = vec![script.clone()];
     page.method.parts[0].pooling = script;

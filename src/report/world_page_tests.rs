@@ -66,7 +66,7 @@ fn parts_that_do_not_sum_are_shown_as_a_failure() {
     let mut input = realistic();
     assert!(rendered(&input, "sum")["world.html"].contains("✓ The parts of every promotion sum"));
     let past = input.promotions.as_mut().expect("the sample has promotions");
-    past.top[3].halo.value += 0.02;
+    past.top[3].parts[3].margin.value += 0.02;
     let page = &rendered(&input, "no-sum")["world.html"];
     assert!(page.contains("do not sum") && !page.contains("✓ The parts of every promotion sum"));
 }

@@ -87,7 +87,7 @@ pub(super) fn add_filters(environment: &mut Environment<'_>, currency: &str) {
     });
     let symbol = currency.to_owned();
     environment.add_filter("amount", move |value: &Value, largest: f64| {
-        column_money(estimate(value).value, largest, &symbol, Sign::Minus)
+        column_money(float(value), largest, &symbol, Sign::Minus)
     });
     let symbol = currency.to_owned();
     environment.add_filter("amount_range", move |value: &Value, largest: f64| {
