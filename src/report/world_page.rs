@@ -192,7 +192,7 @@ pub struct CumulativePoint {
 /// Distances between actual and simulated distributions by persona.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct PersonaDistances {
-    /// What is compared: name and unit, one column each, for example "Basket size (items)".
+    /// What is compared, one column each, for example "Basket size".
     pub quantities: Vec<String>,
     /// One row per persona.
     pub rows: Vec<PersonaDistanceRow>,
@@ -213,9 +213,9 @@ pub struct PersonaDistanceRow {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct DistanceCell {
     /// KS complement; 1 is best.
-    pub ks: f64,
-    /// Wasserstein distance in the unit of the quantity; 0 is best.
-    pub wasserstein: f64,
+    pub ks: Estimate,
+    /// Wasserstein distance in standard deviations of the actual values; 0 is best.
+    pub wasserstein: Estimate,
 }
 
 /// Writes `world.html` and its `plots/*.svg` into `dir`.

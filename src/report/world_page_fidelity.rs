@@ -1,7 +1,7 @@
 //! Plots of the held-out weeks: weekly bands, distances beside published ones, distributions.
 
 use super::canvas::{
-    Anchor, CHOSEN, Canvas, GRID, INK, MUTED, Plot, Scale, TEXT, distinct, draw, fitted,
+    Anchor, CHOSEN, CURRENT, Canvas, GRID, INK, MUTED, Plot, Scale, TEXT, distinct, draw, fitted,
     is_plottable, label_room,
 };
 use super::error::ReportError;
@@ -67,11 +67,23 @@ pub(super) fn weeks(
             draw_band(canvas, narrow, x, y);
             draw_series(canvas, narrow, x, y);
             draw_series(canvas, actual, x, y);
+            draw_misses(canvas, series, (x, y));
         }
         let below = (WIDTH / 2.0 + 30.0, height - 10.0);
         canvas.text("First day of the held-out week", below, Anchor::Middle, MUTED, TEXT);
     })
     .map(Some)
+}
+
+/// Rings around the weeks outside the wider band.
+fn draw_misses(canvas: &mut Canvas<'_>, series: &HeldOutSeries, (x, y): (Scale, Scale)) {
+    for (index, week) in series.weeks.iter().enumerate() {
+        let band = week.band_95;
+        let is_missed = week.actual < band.lower || week.actual > band.upper;
+        if is_missed && is_plottable(week.actual) {
+            canvas.dot((x.at(index as f64), y.at(week.actual)), 5.0, CURRENT, true);
+        }
+    }
 }
 
 /// One row of the comparison: a name, our figures and the published ones.

@@ -327,7 +327,7 @@ pub(super) fn standard_definitions() -> Vec<Term> {
         ("80 % band", "The range that holds four in five replications; four in five actual weeks should lie in it."),
         ("KS complement", "One minus the largest gap between two distribution functions: 1 when actual and simulated agree everywhere."),
         ("Range coverage", "Share of the span from the least to the greatest actual value that the simulated values reach."),
-        ("Wasserstein distance", "How far, on average, simulated values must be moved to give the actual ones; in the unit of the quantity."),
+        ("Wasserstein distance", "How far, on average, simulated values must be moved to give the actual ones; here in standard deviations of the actual values."),
         ("Own-price elasticity", "Per cent change in units bought when the price rises by one per cent."),
         ("Interval", "The range that holds the true value in most repetitions of the study."),
         ("Share of prior", "How much of a coefficient comes from the assumption made before seeing the data: 0 all data, 100 % all assumption."),

@@ -255,8 +255,8 @@ fn persona_distances() -> PersonaDistances {
         customers: Some(612 - 140 * index as u64),
         cells: (0..5)
             .map(|cell| DistanceCell {
-                ks: 0.91 + 0.06 * noise(index * 5 + cell),
-                wasserstein: 0.4 + 0.3 * noise(index * 5 + cell + 50),
+                ks: around(0.91 + 0.06 * noise(index * 5 + cell), 0.015),
+                wasserstein: around(0.12 + 0.08 * noise(index * 5 + cell + 50), 0.02),
             })
             .collect(),
     };

@@ -3,7 +3,7 @@
 use minijinja::{Environment, Value};
 use serde::Serialize;
 
-use super::format::{Sign, column_money, money_beside, number, percent, size_of};
+use super::format::{Sign, column_money, money_beside, number, share_percent, size_of};
 use super::input::Estimate;
 use super::lines::Axis;
 use super::page::{estimate, float};
@@ -40,7 +40,7 @@ impl Unit {
     pub(super) fn beside(self, value: f64, size: f64, currency: &str) -> String {
         match self {
             Self::Money => money_beside(value, size, currency, Sign::Minus),
-            Self::Share => percent(value),
+            Self::Share => share_percent(value),
             Self::Multiple if value.is_finite() => format!("{}×", number(value, 2)),
             _ => number(value, decimals(size)),
         }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn every_unit_is_written_its_own_way() {
         let half = Estimate::new(0.5, 0.425, 0.55);
-        assert_eq!(Unit::Share.value(&half, "$"), "50\u{a0}%");
+        assert_eq!(Unit::Share.value(&half, "$"), "50.0\u{a0}%");
         assert_eq!(Unit::Money.value(&half, "$"), "$0.50");
         assert_eq!(Unit::Multiple.value(&half, "$"), "0.50×");
         assert_eq!(Unit::Number.value(&half, "$"), "0.50");
