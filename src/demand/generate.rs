@@ -189,6 +189,7 @@ fn empty_history(config: &GeneratorConfig, model: &DemandModel, shelf_depth: Vec
         original_ids: None,
         categories,
         cells: Vec::new(),
+        price_index: vec![0.0; shelf_depth.len()],
         shelf_depth,
         offers,
         exposures: Vec::new(),

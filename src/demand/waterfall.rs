@@ -29,6 +29,7 @@ pub use tally::{Part, Tally};
 
 use super::design::Encoder;
 use play::{Actor, Desk, Scene, play};
+pub(super) use spread::interval;
 use spread::Plays;
 
 /// How waterfalls are computed.

@@ -51,7 +51,7 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
     let visit = VisitModel {
         fixed: vary.scaled([-0.6, 0.75, 0.15, 0.2], 0.1),
         moving: vary.scaled(
-            [0.6, 0.3, 1.5, -0.08, -0.6, 0.06, -0.04, 0.03, 0.02, 0.2],
+            [0.6, 0.3, 1.5, -0.03, -0.3, 0.06, -0.04, 0.03, 0.02, 0.2],
             BETWEEN_WORLDS,
         ),
         offer: vary.scaled([1.2, 0.4, 0.3, 0.5, 0.2, 0.1, -0.15, -0.1], BETWEEN_WORLDS),
@@ -72,27 +72,27 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
 /// What the categories of a world share.
 fn category<R: rand::RngCore>(n_personas: usize, vary: &mut Vary<R>) -> CategoryModel {
     CategoryModel {
-        fixed: [0.05, 0.7, 0.2, 0.1, 0.1],
+        fixed: [0.15, 0.7, 0.2, 0.1, 0.1],
         common: vary.scaled(
-            [-0.05, -0.4, -0.04, -0.4, 0.06, -0.04, 0.03, 0.02, 0.1],
+            [-0.05, -0.4, -0.02, -0.3, 0.06, -0.04, 0.03, 0.02, 0.1],
             BETWEEN_WORLDS,
         ),
-        own: vary.scaled([-0.12, -0.3, -0.6, -0.8, -0.5], BETWEEN_WORLDS),
-        shelf: vary.scaled([4.5, 1.5], BETWEEN_WORLDS),
+        own: vary.scaled([-0.12, -0.45, -0.6, -0.8, -0.5], BETWEEN_WORLDS),
+        shelf: vary.scaled([5.0, 1.5], BETWEEN_WORLDS),
         offer: vary.scaled([2.5, 0.5, 0.6, 0.6, 0.2, -0.15, -0.3, -0.6], BETWEEN_WORLDS),
         persona: vec![0.0; n_personas],
         persona_shelf: vec![0.0; n_personas],
         persona_offer: vec![0.0; n_personas],
         units: UnitsModel {
             fixed: [-0.9, 0.1, 0.1, 0.4],
-            moving: vary.scaled([-0.12, 0.04, 0.03, 0.02, 0.02, 0.1, -0.4], BETWEEN_WORLDS),
-            shelf: vary.one(1.8, BETWEEN_WORLDS),
+            moving: vary.scaled([-0.2, 0.04, 0.03, 0.02, 0.02, 0.1, -0.4], BETWEEN_WORLDS),
+            shelf: vary.one(2.2, BETWEEN_WORLDS),
             offer: vary.one(1.2, BETWEEN_WORLDS),
             persona: vec![0.0; n_personas],
             dispersion: vary.one(0.3, BETWEEN_WORLDS),
         },
         unit_price: vec![0.0; n_personas],
-        margin_rate: 0.35,
+        margin_rate: 0.45,
         shelf_realised: 1.15,
         shelf_mean: 0.0,
     }

@@ -28,6 +28,8 @@ pub(super) struct Scene<'a> {
     shelf: Vec<f64>,
     /// The same without the promotion.
     shelf_without: Vec<f64>,
+    /// Log regular prices over their mean; 0 after the history.
+    price: Vec<f64>,
 }
 
 impl<'a> Scene<'a> {
@@ -43,25 +45,38 @@ impl<'a> Scene<'a> {
         let weeks = promotion.weeks.start..promotion.weeks.end + after_weeks;
         let usual: Vec<f64> =
             (0..n).map(|c| UsualDepth::of_category(history, c).level).collect();
-        let mut shelf = Vec::with_capacity(weeks.len() * n);
-        for week in weeks.clone() {
-            let row = week as usize * n;
-            shelf.extend_from_slice(history.shelf_depth.get(row..row + n).unwrap_or(&usual));
-        }
+        let unknown = vec![0.0; n];
+        let panel = |panel: &[f64], after: &[f64]| -> Vec<f64> {
+            let row = |week: u32| panel.get(week as usize * n..(week as usize + 1) * n);
+            weeks.clone().flat_map(|week| row(week).unwrap_or(after).to_vec()).collect()
+        };
+        let shelf = panel(&history.shelf_depth, &usual);
+        let price = panel(&history.price_index, &unknown);
         let mut shelf_without = shelf.clone();
         if let (PromotionKind::Shelf, Some(category)) = (promotion.kind, promotion.category) {
             for week in 0..promotion.weeks.len() {
                 shelf_without[week * n + category] = promotion.usual_depth;
             }
         }
-        let catalogue = &actions.catalogue;
-        Self { encoder, catalogue, promotion, offer, weeks, n_categories: n, shelf, shelf_without }
+        Self {
+            encoder,
+            catalogue: &actions.catalogue,
+            promotion,
+            offer,
+            weeks,
+            n_categories: n,
+            shelf,
+            shelf_without,
+            price,
+        }
     }
 
     fn input(&self, week: u32, promoted: bool) -> WeekInput<'_> {
         let row = (week - self.weeks.start) as usize * self.n_categories;
         let panel = if promoted { &self.shelf } else { &self.shelf_without };
-        WeekInput::of_shelf(&panel[row..row + self.n_categories])
+        let cells = row..row + self.n_categories;
+        let price = &self.price[cells.clone()];
+        WeekInput { price, ..WeekInput::of_shelf(&panel[cells]) }
     }
 
     /// Whether the promotion reaches a customer with this logged offer in this week.

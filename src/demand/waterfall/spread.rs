@@ -31,7 +31,7 @@ impl Plays {
 /// shrunk so that the posterior part remains, with what the luck of all draws together leaves in the
 /// mean. The ends are quantiles at `(n + 1) p`, between which a further draw falls with the
 /// probability asked for.
-pub(super) fn interval(draws: &[f64], repeats: &[f64], level: f64) -> Interval {
+pub(in crate::demand) fn interval(draws: &[f64], repeats: &[f64], level: f64) -> Interval {
     let (n, estimate) = (draws.len() as f64, mean(draws));
     let total = draws.iter().map(|x| (x - estimate).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
     let squares = draws.iter().zip(repeats).map(|(a, b)| (a - b).powi(2)).sum::<f64>();

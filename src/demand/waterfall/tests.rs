@@ -13,8 +13,8 @@ fn world(seed: u64) -> GeneratedWorld {
 
 fn with_ground<T>(world: &GeneratedWorld, then: impl FnOnce(&Ground<'_>) -> T) -> T {
     let guardrails = Guardrails::default();
-    let n_personas = world.schema.n_personas;
-    then(&Ground::new(&world.history, &world.actions, n_personas, &world.timeline, &guardrails))
+    let schema = world.schema.clone();
+    then(&Ground::new(&world.history, &world.actions, schema, &world.timeline, &guardrails))
 }
 
 fn config() -> LiftConfig {
