@@ -10,7 +10,6 @@ pub(crate) mod design;
 pub mod error;
 pub mod fit;
 mod glm;
-pub mod panel;
 #[cfg(test)]
 mod left_out_tests;
 pub mod panel;
