@@ -5,6 +5,7 @@ mod exit;
 mod flags;
 mod forget;
 mod ingested;
+mod lift;
 mod logs;
 mod progress;
 mod proposal;
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
+        Command::Lift(args) => lift::lift(shared, args),
     }
 }
 

@@ -238,7 +238,13 @@ impl Habits {
     }
 
     /// A week's purchases at the usual shelf; never an empty basket.
-    fn shop(&self, model: &DemandModel, persona: usize, stream: &mut Stream, week: &mut WeekRecord) {
+    fn shop(
+        &self,
+        model: &DemandModel,
+        persona: usize,
+        stream: &mut Stream,
+        week: &mut WeekRecord,
+    ) {
         let certain = stream.random_range(0..self.share.len());
         for (c, (slot, of)) in week.categories.iter_mut().zip(&model.categories).enumerate() {
             if c != certain && stream.random::<f64>() >= self.share[c] {
@@ -411,7 +417,8 @@ mod tests {
         let weeks = f64::from(world.history.n_weeks - 16);
         let mut rates: Vec<f64> = (0..400)
             .map(|customer| {
-                let mut late: Vec<u32> = world.history.cells_of(customer).iter().map(|c| c.week).collect();
+                let mut late: Vec<u32> =
+                    world.history.cells_of(customer).iter().map(|c| c.week).collect();
                 late.dedup();
                 late.iter().filter(|week| **week >= 16).count() as f64 / weeks
             })

@@ -9,13 +9,16 @@ pub mod curves;
 pub(crate) mod design;
 pub mod error;
 pub mod fit;
+pub mod generate;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
 pub mod panel;
+pub mod recovery;
 pub mod replay;
 mod spread;
 pub mod targeting;
+pub mod waterfall;
 pub mod world;
 
 pub use ablation::Ablation;

@@ -29,8 +29,8 @@ pub use tally::{Part, Tally};
 
 use super::design::Encoder;
 use play::{Actor, Desk, Scene, play};
-pub(super) use spread::interval;
 use spread::Plays;
+pub(super) use spread::interval;
 
 /// How waterfalls are computed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -43,6 +43,7 @@ mod supplement;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod waterfall;
 
 use std::fs;
 use std::io;
@@ -52,6 +53,7 @@ pub use error::ReportError;
 pub(crate) use format::{Sign, money, money_cents, number, percent};
 pub use input::*;
 pub use outcome::standard_glossary;
+pub use waterfall::{WaterfallBar, WaterfallInput, waterfall_svg};
 
 use canvas::Plot;
 

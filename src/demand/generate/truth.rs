@@ -30,9 +30,7 @@ impl<R: rand::RngCore> Vary<R> {
     }
 
     fn scaled<const N: usize>(&mut self, values: [f64; N], spread: f64) -> [f64; N] {
-        values.map(|value| {
-            value * (1.0 + spread * self.normal()).clamp(MULTIPLES.0, MULTIPLES.1)
-        })
+        values.map(|value| value * (1.0 + spread * self.normal()).clamp(MULTIPLES.0, MULTIPLES.1))
     }
 
     fn one(&mut self, value: f64, spread: f64) -> f64 {
@@ -50,10 +48,8 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
     let mut vary = Vary(seed.child("visit").stream());
     let visit = VisitModel {
         fixed: vary.scaled([-0.6, 0.75, 0.15, 0.2], 0.1),
-        moving: vary.scaled(
-            [0.6, 0.3, 1.5, -0.03, -0.3, 0.06, -0.04, 0.03, 0.02, 0.2],
-            BETWEEN_WORLDS,
-        ),
+        moving: vary
+            .scaled([0.6, 0.3, 1.5, -0.03, -0.3, 0.06, -0.04, 0.03, 0.02, 0.2], BETWEEN_WORLDS),
         offer: vary.scaled([1.2, 0.4, 0.3, 0.5, 0.2, 0.1, -0.15, -0.1], BETWEEN_WORLDS),
         persona: vary.personas(n_personas, PERSONA_LEVEL / 2.0),
         persona_offer: vary.personas(n_personas, PERSONA_DEPTH / 2.0),
@@ -73,10 +69,8 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
 fn category<R: rand::RngCore>(n_personas: usize, vary: &mut Vary<R>) -> CategoryModel {
     CategoryModel {
         fixed: [0.15, 0.7, 0.2, 0.1, 0.1],
-        common: vary.scaled(
-            [-0.05, -0.4, -0.02, -0.3, 0.06, -0.04, 0.03, 0.02, 0.1],
-            BETWEEN_WORLDS,
-        ),
+        common: vary
+            .scaled([-0.05, -0.4, -0.02, -0.3, 0.06, -0.04, 0.03, 0.02, 0.1], BETWEEN_WORLDS),
         own: vary.scaled([-0.12, -0.45, -0.6, -0.8, -0.5], BETWEEN_WORLDS),
         shelf: vary.scaled([5.0, 1.5], BETWEEN_WORLDS),
         offer: vary.scaled([2.5, 0.5, 0.6, 0.6, 0.2, -0.15, -0.3, -0.6], BETWEEN_WORLDS),

@@ -28,8 +28,7 @@ pub fn promotion_facts(
     kind: PromotionKind,
     level: f64,
 ) -> Option<PromotionFacts> {
-    let of_kind: Vec<&Waterfall> =
-        waterfalls.iter().filter(|w| w.promotion.kind == kind).collect();
+    let of_kind: Vec<&Waterfall> = waterfalls.iter().filter(|w| w.promotion.kind == kind).collect();
     let first = of_kind.first()?;
     let rounds = [first.plays.draws.len(), first.plays.repeats.len()];
     let at = |w: &Waterfall, round: usize, d: usize| -> Tally {

@@ -43,8 +43,7 @@ impl<'a> Scene<'a> {
         let n = history.n_categories();
         let offer = promotion.offer.and_then(|offer| actions.action_of(offer));
         let weeks = promotion.weeks.start..promotion.weeks.end + after_weeks;
-        let usual: Vec<f64> =
-            (0..n).map(|c| UsualDepth::of_category(history, c).level).collect();
+        let usual: Vec<f64> = (0..n).map(|c| UsualDepth::of_category(history, c).level).collect();
         let unknown = vec![0.0; n];
         let panel = |panel: &[f64], after: &[f64]| -> Vec<f64> {
             let row = |week: u32| panel.get(week as usize * n..(week as usize + 1) * n);
@@ -98,9 +97,8 @@ impl<'a> Scene<'a> {
                 None => week.week == self.weeks.start,
                 Some(_) => self.is_promoted(action, week.week),
             };
-            let known = || {
-                week.history.tenure_weeks() > 0 && week.history.recency_weeks() < RECENCY_MAX
-            };
+            let known =
+                || week.history.tenure_weeks() > 0 && week.history.recency_weeks() < RECENCY_MAX;
             if actor.is_none() && enters && known() {
                 let (history, actions) = (week.history.clone(), Vec::new());
                 actor = Some(Actor { customer, enters: week.week, history, actions });
