@@ -6,6 +6,7 @@ mod exit;
 mod flags;
 mod forget;
 mod ingested;
+mod lift;
 mod logs;
 mod progress;
 mod proposal;
@@ -54,6 +55,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
         Command::Envs(args) => envs::envs(shared, args),
+        Command::Lift(args) => lift::lift(shared, args),
     }
 }
 

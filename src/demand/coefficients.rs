@@ -65,7 +65,7 @@ pub struct Coefficient {
 /// left out.
 pub(super) fn describe(part: &Part, offers: OfferEvidence) -> Vec<Coefficient> {
     let p = part.columns.len();
-    let sd = |j: usize| part.spread[j * p..=j * p + j].iter().map(|l| l * l).sum::<f64>().sqrt();
+    let sd = |j: usize| part.standard_deviation(j);
     (0..p)
         .filter(|j| part.prior.precision[*j] < PINNED)
         .map(|j| (j, sd(j) * part.prior.precision[j].sqrt()))

@@ -56,6 +56,7 @@ mod world_page_sample;
 #[cfg(test)]
 mod world_page_tests;
 mod world_page_values;
+mod waterfall;
 
 use std::fs;
 use std::io;
@@ -65,6 +66,7 @@ pub use error::ReportError;
 pub(crate) use format::{Sign, money, money_cents, number, percent};
 pub use input::*;
 pub use outcome::standard_glossary;
+pub use waterfall::{WaterfallBar, WaterfallInput, waterfall_svg};
 
 use canvas::Plot;
 
