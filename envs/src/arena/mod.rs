@@ -1,0 +1,21 @@
+//! The arena: a published synthetic retailer with published results, to compare policies in.
+//!
+//! RetailSynth (Xia et al. 2023, arXiv 2312.14095) and RetailSynth-AgentSim (arXiv 2405.10469),
+//! written anew from their equations. Every week a customer gets a store-wide coupon and decides in
+//! four stages: visit, category, product, quantity.
+
+mod config;
+mod draw;
+mod fast;
+mod lanes;
+mod noise;
+mod population;
+mod week;
+mod world;
+
+pub use config::ArenaConfig;
+pub use draw::Draw;
+pub use noise::WeekNoise;
+pub use population::ArenaPopulation;
+pub use week::{CustomerState, WeekOutcome};
+pub use world::ArenaWorld;
