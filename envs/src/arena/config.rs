@@ -217,6 +217,9 @@ mod tests {
         let habit = Draw::Uniform { low: 0.5, high: 1.5 };
         assert_eq!(name(ArenaConfig { visit_habit: habit, ..base() }), "visit_habit");
         let effect = Draw::Normal { mean: -3.0, sd: 1.0 };
-        assert_eq!(name(ArenaConfig { product_price_effect: effect, ..base() }), "product_price_effect");
+        assert_eq!(
+            name(ArenaConfig { product_price_effect: effect, ..base() }),
+            "product_price_effect"
+        );
     }
 }

@@ -98,6 +98,10 @@ impl Draw {
             Self::Uniform { low, high } => (low, high - low),
             Self::Beta { alpha, beta } => (alpha, alpha.min(beta)),
         };
+        let (low, high) = self.support();
+        if low.is_nan() || high.is_nan() {
+            return refuse("bounds that are numbers", f64::NAN);
+        }
         if !place.is_finite() {
             return refuse("a finite parameter", place);
         }
@@ -105,7 +109,6 @@ impl Draw {
             return refuse("a finite spread above 0", spread);
         }
         if let Self::Truncated { mean, sd, .. } = *self {
-            let (low, high) = self.support();
             let reach = (low.max(mean - 3.0 * sd), high.min(mean + 3.0 * sd));
             if !(reach.1 - reach.0 > 0.01 * sd) {
                 return refuse("bounds that hold a part of mean ± 3 sd", reach.1 - reach.0);
@@ -132,9 +135,7 @@ impl Draw {
                 Gumbel::new(mode, scale).map_or(mode, |law| law.sample(rng))
             }
             Self::Uniform { low, high } => low + (high - low) * rng.random::<f64>(),
-            Self::Beta { alpha, beta } => {
-                Beta::new(alpha, beta).map_or(0.5, |law| law.sample(rng))
-            }
+            Self::Beta { alpha, beta } => Beta::new(alpha, beta).map_or(0.5, |law| law.sample(rng)),
         }
     }
 }
@@ -168,7 +169,10 @@ mod tests {
             let (low, high) = law.support();
             assert!(draws.iter().all(|x| (low..=high).contains(x)));
             let found = draws.iter().sum::<f64>() / 40_000.0;
-            assert!((found - mean).abs() < 4.0 * (variance / 40_000.0_f64).sqrt(), "{law:?} {found}");
+            assert!(
+                (found - mean).abs() < 4.0 * (variance / 40_000.0_f64).sqrt(),
+                "{law:?} {found}"
+            );
         }
     }
 

@@ -6,7 +6,9 @@
 
 mod config;
 mod draw;
+mod env;
 mod fast;
+mod features;
 mod lanes;
 mod noise;
 mod population;
@@ -15,6 +17,8 @@ mod world;
 
 pub use config::ArenaConfig;
 pub use draw::Draw;
+pub use env::{ArenaEnv, ArenaReward};
+pub use features::{FEATURE_NAMES, N_FEATURES};
 pub use noise::WeekNoise;
 pub use population::ArenaPopulation;
 pub use week::{CustomerState, WeekOutcome};

@@ -64,8 +64,7 @@ impl ArenaPopulation {
         for ((customer, &action), top) in rows().zip(self.tops.chunks_exact_mut(n_categories)) {
             let decision = (customer, self.week, action);
             let state = &mut self.states[customer];
-            self.outcomes[customer] =
-                play(world, decision, noise.row(customer), (top, cap), state);
+            self.outcomes[customer] = play(world, decision, noise.row(customer), (top, cap), state);
         }
         self.week += 1;
         Ok(&self.outcomes)
@@ -114,7 +113,12 @@ impl Highest {
         let position = config.utility_clip * (n - 1) as f64;
         let keep = n - position.floor() as usize;
         let fraction = (position - position.floor()) as f32;
-        Self { keep, fraction, threshold: f32::NEG_INFINITY, values: Vec::with_capacity(4 * keep + 512) }
+        Self {
+            keep,
+            fraction,
+            threshold: f32::NEG_INFINITY,
+            values: Vec::with_capacity(4 * keep + 512),
+        }
     }
 
     fn clear(&mut self) {

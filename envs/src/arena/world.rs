@@ -155,13 +155,15 @@ impl ArenaWorld {
 
     /// Plays the two-state chain of deals of every product, from no deal, over all weeks.
     fn draw_shelf(&mut self, tree: SeedTree) {
-        let start = self
-            .by_product(tree.child("deal start"), |config, rng| config.deal_start.sample(rng));
-        let stay = self.by_product(tree.child("deal stay"), |config, rng| config.deal_stay.sample(rng));
+        let start =
+            self.by_product(tree.child("deal start"), |config, rng| config.deal_start.sample(rng));
+        let stay =
+            self.by_product(tree.child("deal stay"), |config, rng| config.deal_stay.sample(rng));
         let mut on_deal = vec![false; self.n_slots];
         let (weeks, depths) = (tree.child("deals"), tree.child("depths"));
         for week in 0..u64::from(self.config.n_weeks) {
-            let (mut luck, mut depth_luck) = (weeks.index(week).stream(), depths.index(week).stream());
+            let (mut luck, mut depth_luck) =
+                (weeks.index(week).stream(), depths.index(week).stream());
             for slot in 0..self.n_slots {
                 let real = self.is_product[slot] > 0.0;
                 let chance = if on_deal[slot] { stay[slot] } else { start[slot] };
@@ -188,12 +190,12 @@ impl ArenaWorld {
             self.customer_effect.push(effect as f32);
             self.habit.push(config.visit_habit.sample(&mut habits) as f32);
             let row = |name: &str| tree.child(name).index(customer);
-            let quality_effect =
-                self.by_product(row("quality effect"), |config, rng| config.quality_effect.sample(rng));
-            let feature_effect =
-                self.by_product(row("feature effect"), |config, rng| config.feature_effect.sample(rng));
-            let quantity_slope =
-                self.by_product(row("quantity slope"), |config, rng| config.quantity_slope.sample(rng));
+            let quality_effect = self
+                .by_product(row("quality effect"), |config, rng| config.quality_effect.sample(rng));
+            let feature_effect = self
+                .by_product(row("feature effect"), |config, rng| config.feature_effect.sample(rng));
+            let quantity_slope = self
+                .by_product(row("quantity slope"), |config, rng| config.quantity_slope.sample(rng));
             for slot in 0..self.n_slots {
                 let real = self.is_product[slot] > 0.0;
                 let own = (quality_effect[slot] * quality[slot]) as f32;
@@ -229,6 +231,13 @@ impl ArenaWorld {
             sensitive[customer] = true;
         }
         sensitive
+    }
+
+    /// Mean shelf price over all products.
+    pub(super) fn mean_price(&self, week: u32) -> f64 {
+        let real = self.shelf(week).iter().zip(&self.is_product).filter(|(_, real)| **real > 0.0);
+        let sum: f64 = real.map(|(&price, _)| f64::from(price)).sum();
+        sum / self.config.n_products() as f64
     }
 
     /// Shelf prices of a week, by slot.
