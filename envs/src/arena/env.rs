@@ -61,6 +61,7 @@ pub struct ArenaEnv {
     tally: Tally,
     noise: WeekNoise,
     tops: Vec<f32>,
+    weights: Vec<f32>,
     features: [f32; N_FEATURES],
     last: WeekOutcome,
 }
@@ -97,6 +98,7 @@ impl ArenaEnv {
             mask: ActionMask::all(spec.n_actions),
             noise: WeekNoise::new(&world, 1),
             tops: vec![0.0; world.categories.len()],
+            weights: vec![0.0; world.n_slots],
             reward,
             spec,
             stream: SeedTree::new(0).child("arena").stream(),
@@ -202,9 +204,15 @@ impl Env for ArenaEnv {
         }
         let (world, luck) = (&self.world, self.noise.row(0));
         let shift = shift(world, self.customer, action);
-        tops(world, luck.utility, shift, &mut self.tops);
+        tops(world, luck.utility, shift, &mut self.tops, &mut self.weights);
         let decision = (self.customer, self.week, action);
-        self.last = play(world, decision, luck, (&mut self.tops, world.cap), &mut self.state);
+        self.last = play(
+            world,
+            decision,
+            luck,
+            (&mut self.tops, &mut self.weights, world.cap),
+            &mut self.state,
+        );
         self.tally.add(&self.last, world.config().coupon(action));
         self.week += 1;
         let truncated = self.spec.horizon.is_some_and(|horizon| self.week >= horizon);

@@ -4,12 +4,12 @@
 //! written anew from their equations. Every week a customer gets a store-wide coupon and decides in
 //! four stages: visit, category, product, quantity.
 
+mod blocks;
 mod config;
 mod draw;
 mod env;
 mod fast;
 mod features;
-mod lanes;
 mod noise;
 mod population;
 mod week;

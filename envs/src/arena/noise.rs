@@ -1,6 +1,6 @@
 //! The luck of a week: what would have happened to each customer whatever the coupon.
 
-use super::lanes::{LANES, LaneStream};
+use super::blocks::{BLOCK, BlockStream};
 use super::world::ArenaWorld;
 use crate::seed::SeedTree;
 
@@ -34,7 +34,7 @@ impl WeekNoise {
     /// Room for a number of customers; nothing is drawn yet.
     #[must_use]
     pub fn new(world: &ArenaWorld, n_customers: usize) -> Self {
-        let n_uniforms = (1 + 3 * world.categories.len()).next_multiple_of(LANES);
+        let n_uniforms = (1 + 3 * world.categories.len()).next_multiple_of(BLOCK);
         Self {
             n_slots: world.n_slots,
             n_uniforms,
@@ -52,18 +52,20 @@ impl WeekNoise {
     /// When the world holds no such week or customers, or is not the one of [`WeekNoise::new`].
     pub fn fill(&mut self, world: &ArenaWorld, luck: SeedTree, week: u32, first: usize) {
         self.week = Some(week);
-        let (products, decisions) = (luck.child("products"), luck.child("decisions"));
+        let mut block = [0.0; BLOCK];
         for row in 0..self.marketing.len() {
-            let node = |tree: SeedTree| tree.index((first + row) as u64).index(u64::from(week));
-            let utility = &mut self.utility[row * self.n_slots..(row + 1) * self.n_slots];
-            let mut stream = LaneStream::new(node(products));
-            self.feature_mean[row] = fill_utility(world, first + row, week, &mut stream, utility);
-            let mut stream = LaneStream::new(node(decisions));
-            self.marketing[row] = stream.feature()[0];
+            let customer = first + row;
+            let node = luck.index(customer as u64).index(u64::from(week));
+            let mut stream = BlockStream::new(node);
+            stream.feature(&mut block);
+            self.marketing[row] = block[0];
             let uniforms = &mut self.uniforms[row * self.n_uniforms..(row + 1) * self.n_uniforms];
-            for chunk in uniforms.chunks_exact_mut(LANES) {
-                chunk.copy_from_slice(&stream.uniform());
+            for chunk in uniforms.chunks_exact_mut(BLOCK) {
+                stream.uniform(&mut block);
+                chunk.copy_from_slice(&block);
             }
+            let utility = &mut self.utility[row * self.n_slots..(row + 1) * self.n_slots];
+            self.feature_mean[row] = fill_utility(world, customer, week, &mut stream, utility);
         }
     }
 
@@ -89,26 +91,28 @@ fn fill_utility(
     world: &ArenaWorld,
     customer: usize,
     week: u32,
-    stream: &mut LaneStream,
+    stream: &mut BlockStream,
     out: &mut [f32],
 ) -> f32 {
-    let n = out.len();
-    let quality = &world.quality(customer)[..n];
-    let feature_effect = &world.feature_effect(customer)[..n];
-    let log_price = &world.log_shelf(week)[..n];
-    let product_effect = &world.product_effect[..n];
-    let is_product = &world.is_product[..n];
-    let customer_effect = world.customer_effect[customer];
+    let (mut feature, mut noise, mut sums) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
     let scale = world.config().utility_noise as f32;
-    let mut sums = [0.0; LANES];
-    for start in (0..n).step_by(LANES) {
-        let (feature, noise) = (stream.feature(), stream.gumbel());
-        for lane in 0..LANES {
-            let slot = start + lane;
-            let price = customer_effect * product_effect[slot] * log_price[slot];
-            let own = feature_effect[slot] * feature[lane] + quality[slot];
-            out[slot] = (own + price) + scale * noise[lane];
-            sums[lane] += is_product[slot] * feature[lane];
+    let price_effect = world.customer_effect[customer];
+    let tables = [
+        world.quality(customer),
+        world.feature_effect(customer),
+        &world.product_effect,
+        world.log_shelf(week),
+        &world.is_product,
+    ];
+    for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_exact_mut(BLOCK)) {
+        stream.feature(&mut feature);
+        stream.gumbel(&mut noise);
+        let [quality, effect, product, price, real] =
+            tables.map(|table| &table[start..start + BLOCK]);
+        for i in 0..BLOCK {
+            let own = effect[i] * feature[i] + quality[i];
+            out[i] = own + price_effect * product[i] * price[i] + scale * noise[i];
+            sums[i] += real[i] * feature[i];
         }
     }
     sums.iter().sum::<f32>() / world.config().n_products() as f32

@@ -21,6 +21,8 @@ pub struct ArenaPopulation {
     outcomes: Vec<WeekOutcome>,
     /// Largest utilities, by customer and category.
     tops: Vec<f32>,
+    /// Room for the weights of one category.
+    weights: Vec<f32>,
     highest: Highest,
     week: u32,
 }
@@ -34,6 +36,7 @@ impl ArenaPopulation {
             states: vec![CustomerState::START; n],
             outcomes: vec![WeekOutcome::default(); n],
             tops: vec![0.0; n * world.categories.len()],
+            weights: vec![0.0; world.n_slots],
             highest: Highest::new(world),
             week: 0,
         }
@@ -57,14 +60,15 @@ impl ArenaPopulation {
         self.highest.clear();
         for ((customer, &action), top) in rows().zip(self.tops.chunks_exact_mut(n_categories)) {
             let (utility, shift) = (noise.row(customer).utility, shift(world, customer, action));
-            tops(world, utility, shift, top);
+            tops(world, utility, shift, top, &mut self.weights);
             self.highest.offer(world, utility, shift, top);
         }
         let cap = self.highest.quantile();
         for ((customer, &action), top) in rows().zip(self.tops.chunks_exact_mut(n_categories)) {
             let decision = (customer, self.week, action);
             let state = &mut self.states[customer];
-            self.outcomes[customer] = play(world, decision, noise.row(customer), (top, cap), state);
+            let room = (top, &mut self.weights[..], cap);
+            self.outcomes[customer] = play(world, decision, noise.row(customer), room, state);
         }
         self.week += 1;
         Ok(&self.outcomes)
@@ -167,7 +171,7 @@ impl Highest {
 pub(super) fn reference_cap(world: &ArenaWorld, tree: SeedTree) -> f32 {
     let config = world.config();
     let mut noise = WeekNoise::new(world, config.n_customers);
-    let mut row = vec![0.0; world.categories.len()];
+    let (mut row, mut room) = (vec![0.0; world.categories.len()], vec![0.0; world.n_slots]);
     let mut highest = Highest::new(world);
     let n_weeks = CAP_WEEKS.min(config.n_weeks);
     let mut sum = 0.0;
@@ -178,7 +182,7 @@ pub(super) fn reference_cap(world: &ArenaWorld, tree: SeedTree) -> f32 {
         for customer in 0..config.n_customers {
             let action = coupons.random_range(0..config.n_coupons);
             let (utility, shift) = (noise.row(customer).utility, shift(world, customer, action));
-            tops(world, utility, shift, &mut row);
+            tops(world, utility, shift, &mut row, &mut room);
             highest.offer(world, utility, shift, &row);
         }
         sum += highest.quantile();

@@ -1,9 +1,11 @@
 //! A customer's week: visit, categories, products, quantities.
 
 use super::fast::{exp, ln, logistic};
-use super::lanes::LANES;
 use super::noise::CustomerWeek;
 use super::world::ArenaWorld;
+
+/// Sums and maxima run in so many lanes; categories are filled up to a multiple of it.
+pub(super) const LANES: usize = 8;
 
 /// Mean of further units beyond which a Poisson draw is not asked for; far outside the defaults.
 const MOST_UNITS: f64 = 500.0;
@@ -54,30 +56,47 @@ pub(super) fn shift(world: &ArenaWorld, customer: usize, action: usize) -> f32 {
     world.customer_effect[customer] * world.coupon_log[action]
 }
 
-/// The largest utility of each category, unclipped, into `tops`.
-pub(super) fn tops(world: &ArenaWorld, utility: &[f32], shift: f32, tops: &mut [f32]) {
+/// The largest utility of each category, unclipped, into `tops`; `room` holds one category.
+pub(super) fn tops(
+    world: &ArenaWorld,
+    utility: &[f32],
+    shift: f32,
+    tops: &mut [f32],
+    room: &mut [f32],
+) {
     for (top, &(start, size)) in tops.iter_mut().zip(&world.categories) {
-        let end = start + size.next_multiple_of(LANES);
-        let (own, effect) = (&utility[start..end], &world.product_effect[start..end]);
-        let mut best = [f32::NEG_INFINITY; LANES];
-        for (own, effect) in own.chunks_exact(LANES).zip(effect.chunks_exact(LANES)) {
-            for lane in 0..LANES {
-                let u = own[lane] + shift * effect[lane];
-                best[lane] = if u > best[lane] { u } else { best[lane] };
-            }
+        let n = size.next_multiple_of(LANES);
+        let (own, effects) = (&utility[start..start + n], &world.product_effect[start..start + n]);
+        let room = &mut room[..n];
+        for i in 0..n {
+            room[i] = own[i] + shift * effects[i];
         }
-        *top = best.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        *top = largest(room);
     }
+}
+
+/// The largest of some numbers, which are overwritten: the upper half is folded onto the lower
+/// until few are left, because a running maximum does not vectorise.
+fn largest(mut values: &mut [f32]) -> f32 {
+    while values.len() > LANES {
+        let (low, high) = values.split_at_mut(values.len().div_ceil(2));
+        for (a, b) in low.iter_mut().zip(high) {
+            *a = if *b > *a { *b } else { *a };
+        }
+        values = low;
+    }
+    values.iter().copied().fold(f32::NEG_INFINITY, f32::max)
 }
 
 /// Plays the week of a customer whose coupon shifts utilities by `shift`.
 ///
-/// `tops` are the largest utilities by category and become the inclusive values of a visit.
+/// `tops` are the largest utilities by category and become the inclusive values of a visit;
+/// `weights` is room for one category.
 pub(super) fn play(
     world: &ArenaWorld,
     (customer, week, action): (usize, u32, usize),
     luck: CustomerWeek<'_>,
-    (tops, cap): (&mut [f32], f32),
+    (tops, weights, cap): (&mut [f32], &mut [f32], f32),
     state: &mut CustomerState,
 ) -> WeekOutcome {
     let probability = visit_probability(world, customer, luck.marketing, state);
@@ -91,12 +110,13 @@ pub(super) fn play(
     let basket = Basket { world, customer, week, shift, cap, utility: luck.utility };
     for (category, top) in tops.iter_mut().enumerate() {
         let clipped = if *top < cap { *top } else { cap };
-        let weight = basket.total_weight(category, clipped);
-        let value = clipped + ln(weight);
+        let total = basket.weigh(category, clipped, weights);
+        let value = clipped + ln(total);
         let dice = &luck.uniforms[1 + 3 * category..4 + 3 * category];
         let score = world.category_intercept[category] + world.category_slope[category] * value;
         if dice[0] < logistic(score) {
-            let slot = basket.choose(category, clipped, dice[1] * weight);
+            let (start, size) = world.categories[category];
+            let slot = start + choose(&weights[..size], dice[1] * total);
             basket.buy(slot, dice[2], 1.0 - world.config().coupon(action), &mut outcome);
         }
         *top = value;
@@ -137,17 +157,22 @@ struct Basket<'a> {
 }
 
 impl Basket<'_> {
-    /// `Σ exp(μ − top)` over the products of a category, with μ clipped.
-    fn total_weight(&self, category: usize, top: f32) -> f32 {
+    /// `exp(μ − top)` of the products of a category, with μ clipped, into `weights`; their sum.
+    fn weigh(&self, category: usize, top: f32, weights: &mut [f32]) -> f32 {
         let (start, size) = self.world.categories[category];
-        let end = start + size.next_multiple_of(LANES);
-        let (own, effect) = (&self.utility[start..end], &self.world.product_effect[start..end]);
+        let n = size.next_multiple_of(LANES);
+        let (own, effects) =
+            (&self.utility[start..start + n], &self.world.product_effect[start..start + n]);
+        let weights = &mut weights[..n];
+        for i in 0..n {
+            let u = own[i] + self.shift * effects[i];
+            let u = if u < self.cap { u } else { self.cap };
+            weights[i] = exp(u - top);
+        }
         let mut sums = [0.0; LANES];
-        for (own, effect) in own.chunks_exact(LANES).zip(effect.chunks_exact(LANES)) {
-            for lane in 0..LANES {
-                let u = own[lane] + self.shift * effect[lane];
-                let u = if u < self.cap { u } else { self.cap };
-                sums[lane] += exp(u - top);
+        for chunk in weights.chunks_exact(LANES) {
+            for i in 0..LANES {
+                sums[i] += chunk[i];
             }
         }
         sums.into_iter().sum()
@@ -156,19 +181,6 @@ impl Basket<'_> {
     /// Utility of a slot, clipped.
     fn utility(&self, slot: usize) -> f32 {
         (self.utility[slot] + self.shift * self.world.product_effect[slot]).min(self.cap)
-    }
-
-    /// The product at which the running weight passes `goal`: softmax by inversion.
-    fn choose(&self, category: usize, top: f32, goal: f32) -> usize {
-        let (start, size) = self.world.categories[category];
-        let mut passed = 0.0;
-        for slot in start..start + size - 1 {
-            passed += exp(self.utility(slot) - top);
-            if goal < passed {
-                return slot;
-            }
-        }
-        start + size - 1
     }
 
     /// Adds `1 + Poisson(exp(q₀ + q₁ μ))` units of a product.
@@ -186,6 +198,16 @@ impl Basket<'_> {
         outcome.shelf_prices += shelf;
         outcome.shelf_discounts += 1.0 - shelf / base;
     }
+}
+
+/// Where the running weight passes `goal`: softmax by inversion.
+fn choose(weights: &[f32], goal: f32) -> usize {
+    let mut passed = 0.0;
+    let passes = |weight: &f32| {
+        passed += weight;
+        goal < passed
+    };
+    weights.iter().position(passes).unwrap_or(weights.len() - 1)
 }
 
 /// A Poisson draw by inversion of one uniform number.

@@ -1,9 +1,10 @@
 //! One drawn world: products, customers, shelf prices of every week.
 
+use super::blocks::BLOCK;
 use super::config::ArenaConfig;
 use super::draw::standard_normal;
-use super::lanes::LANES;
 use super::population::reference_cap;
+use super::week::LANES;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use rand::Rng;
@@ -14,8 +15,8 @@ const NO_PRODUCT: f32 = -1e9;
 
 /// Everything that is fixed before anybody shops.
 ///
-/// Products lie category by category, each category filled up to a multiple of the lanes; a
-/// *slot* is a place in that order. Customer tables have one row of slots per customer.
+/// Products lie category by category, each category filled up to whole lanes and the last
+/// one to a whole block; a *slot* is a place in that order. Customer tables have one row of slots per customer.
 #[derive(Debug, Clone)]
 pub struct ArenaWorld {
     config: ArenaConfig,
@@ -72,6 +73,7 @@ impl ArenaWorld {
             categories.push((n_slots, size));
             n_slots += size.next_multiple_of(LANES);
         }
+        n_slots = n_slots.next_multiple_of(BLOCK);
         let mut is_product = vec![0.0; n_slots];
         for &(start, size) in &categories {
             is_product[start..start + size].fill(1.0);

@@ -1,48 +1,44 @@
-//! Random numbers eight at a time: xoshiro128++ in lanes, and the two noises of a utility.
+//! Random numbers a block at a time: xoshiro128++ side by side, and the two noises of a utility.
+//!
+//! Every loop runs over a whole block without a branch, so that it becomes vector code.
 
 use super::fast::{ln, sin_turns};
 use crate::seed::SeedTree;
 
-/// Numbers made at once: two vectors of four, or one of eight.
-pub(super) const LANES: usize = 8;
+/// Numbers made at once.
+pub(super) const BLOCK: usize = 64;
 
-/// One number per lane.
-pub(super) type Lane = [f32; LANES];
+/// One number per generator.
+pub(super) type Block = [f32; BLOCK];
 
-/// Eight generators side by side, each xoshiro128++ (Blackman and Vigna 2021) with its own random
-/// start: only additions, shifts and rotations, which every vector unit has.
+/// Generators side by side, each xoshiro128++ (Blackman and Vigna 2021) with its own random start:
+/// only additions, shifts and rotations, which every vector unit has.
 #[derive(Debug, Clone)]
-pub(super) struct LaneStream {
-    state: [[u32; LANES]; 4],
+pub(super) struct BlockStream {
+    state: [[u32; BLOCK]; 4],
 }
 
-impl LaneStream {
+impl BlockStream {
     /// The generators at the start of this node's stream.
     pub(super) fn new(seed: SeedTree) -> Self {
-        let mut counter = seed.seed();
-        let mut state = [[0; LANES]; 4];
-        for pair in 0..2 {
-            for lane in 0..LANES {
-                counter = counter.wrapping_add(0x9e37_79b9_7f4a_7c15);
-                let word = SeedTree::new(counter).seed();
-                state[2 * pair][lane] = word as u32;
-                state[2 * pair + 1][lane] = (word >> 32) as u32;
-            }
-        }
-        // The all-zero state is the only one that never moves.
-        for word in &mut state[0] {
-            *word |= 1;
+        let mut state = [[0; BLOCK]; 4];
+        let [a, b, c, d] = &mut state;
+        let root = seed.seed();
+        for i in 0..BLOCK {
+            let [first, second] = [2 * i as u64, 2 * i as u64 + 1]
+                .map(|k| SeedTree::new(root.wrapping_add(k.wrapping_mul(GOLDEN))).seed());
+            // The all-zero state is the only one that never moves.
+            (a[i], b[i]) = (first as u32 | 1, (first >> 32) as u32);
+            (c[i], d[i]) = (second as u32, (second >> 32) as u32);
         }
         Self { state }
     }
 
-    /// The next 32 bits of every lane.
-    #[inline(always)]
-    fn bits(&mut self) -> [u32; LANES] {
+    /// Uniform numbers strictly between 0 and 1: the odd multiples of 2⁻²⁴, each exact.
+    pub(super) fn uniform(&mut self, out: &mut Block) {
         let [a, b, c, d] = &mut self.state;
-        let mut out = [0; LANES];
-        for i in 0..LANES {
-            out[i] = a[i].wrapping_add(d[i]).rotate_left(7).wrapping_add(a[i]);
+        for i in 0..BLOCK {
+            let bits = a[i].wrapping_add(d[i]).rotate_left(7).wrapping_add(a[i]);
             let t = b[i] << 9;
             c[i] ^= a[i];
             d[i] ^= b[i];
@@ -50,14 +46,8 @@ impl LaneStream {
             a[i] ^= d[i];
             c[i] ^= t;
             d[i] = d[i].rotate_left(11);
+            out[i] = ((bits >> 8) | 1).cast_signed() as f32 * (1.0 / 16_777_216.0);
         }
-        out
-    }
-
-    /// Uniform numbers strictly between 0 and 1: the odd multiples of 2⁻²⁴, each exact.
-    #[inline(always)]
-    pub(super) fn uniform(&mut self) -> Lane {
-        self.bits().map(|bits| ((bits >> 8) | 1).cast_signed() as f32 * (1.0 / 16_777_216.0))
     }
 
     /// Draws of `N(m, s)` with `m ~ N(0, 1)` and `s ~ |N(0, 1)|` drawn anew for each.
@@ -66,45 +56,46 @@ impl LaneStream {
     /// standard normal. Both come from one Box-Muller pair, `z = r cos φ` and `y = r sin φ` with
     /// `r² = −2 ln u`; only y² is needed. Exact but for the resolution of the uniforms
     /// (`r ≤ 5.8`) and the errors stated at [`ln`] and [`sin_turns`]. Mean 0, variance 2.
-    #[inline(always)]
-    pub(super) fn feature(&mut self) -> Lane {
-        let (u, v) = (self.uniform(), self.uniform());
-        let mut out = [0.0; LANES];
-        for i in 0..LANES {
-            let radius = -2.0 * ln(u[i]);
+    pub(super) fn feature(&mut self, out: &mut Block) {
+        let (mut u, mut v) = ([0.0; BLOCK], [0.0; BLOCK]);
+        self.uniform(&mut u);
+        self.uniform(&mut v);
+        for i in 0..BLOCK {
+            let square_radius = -2.0 * ln(u[i]);
             // cos 2πv = sin 2π(1/4 − |v − 1/2|) with the sign turned, which is as likely.
             let cosine = sin_turns(0.25 - (v[i] - 0.5).abs());
-            let square = cosine * cosine;
-            out[i] = cosine * (radius * (1.0 + radius * (1.0 - square))).sqrt();
+            let y_squared = square_radius * (1.0 - cosine * cosine);
+            out[i] = cosine * (square_radius * (1.0 + y_squared)).sqrt();
         }
-        out
     }
 
     /// Standard Gumbel draws, `−ln(−ln u)`; between −2.9 and 16.7 for the uniforms' resolution.
-    #[inline(always)]
-    pub(super) fn gumbel(&mut self) -> Lane {
-        let u = self.uniform();
-        let mut out = [0.0; LANES];
-        for i in 0..LANES {
+    pub(super) fn gumbel(&mut self, out: &mut Block) {
+        let mut u = [0.0; BLOCK];
+        self.uniform(&mut u);
+        for i in 0..BLOCK {
             out[i] = -ln(-ln(u[i]));
         }
-        out
     }
 }
+
+/// 2⁶⁴ over the golden ratio: the step of a Weyl sequence.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ROUNDS: usize = 40_000;
-    const N: f64 = (ROUNDS * LANES) as f64;
+    const ROUNDS: usize = 5_000;
+    const N: f64 = (ROUNDS * BLOCK) as f64;
 
     /// Means of powers 1 to 4 about `centre`.
-    fn moments(draw: fn(&mut LaneStream) -> Lane, centre: f64) -> [f64; 4] {
-        let mut stream = LaneStream::new(SeedTree::new(11));
-        let mut sums = [0.0; 4];
+    fn moments(draw: fn(&mut BlockStream, &mut Block), centre: f64) -> [f64; 4] {
+        let mut stream = BlockStream::new(SeedTree::new(11));
+        let (mut sums, mut block) = ([0.0; 4], [0.0; BLOCK]);
         for _ in 0..ROUNDS {
-            for x in draw(&mut stream) {
+            draw(&mut stream, &mut block);
+            for x in block {
                 let d = f64::from(x) - centre;
                 for (power, sum) in (1..).zip(&mut sums) {
                     *sum += d.powi(power);
@@ -116,22 +107,27 @@ mod tests {
 
     #[test]
     fn uniforms_stay_inside_and_have_their_moments() {
-        let [mean, variance, ..] = moments(LaneStream::uniform, 0.5);
+        let [mean, variance, ..] = moments(BlockStream::uniform, 0.5);
         // Variance 1/12 and fourth moment 1/80: standard errors √(1/12 N) and √((1/80 − 1/144)/N).
         assert!(mean.abs() < 4.0 * (1.0 / 12.0 / N).sqrt(), "{mean}");
         let error = (1.0 / 80.0 - 1.0 / 144.0) / N;
         assert!((variance - 1.0 / 12.0).abs() < 4.0 * error.sqrt(), "{variance}");
-        let mut stream = LaneStream::new(SeedTree::new(5));
-        assert!((0..10_000).all(|_| stream.uniform().iter().all(|&u| 0.0 < u && u < 1.0)));
+        let (mut stream, mut block) = (BlockStream::new(SeedTree::new(5)), [0.0; BLOCK]);
+        for _ in 0..2_000 {
+            stream.uniform(&mut block);
+            assert!(block.iter().all(|&u| 0.0 < u && u < 1.0));
+        }
     }
 
     #[test]
     fn lanes_and_neighbouring_streams_are_uncorrelated() {
         let (mut one, mut two) =
-            (LaneStream::new(SeedTree::new(1)), LaneStream::new(SeedTree::new(2)));
+            (BlockStream::new(SeedTree::new(1)), BlockStream::new(SeedTree::new(2)));
         let (mut lanes, mut streams) = (0.0, 0.0);
+        let (mut a, mut b) = ([0.0; BLOCK], [0.0; BLOCK]);
         for _ in 0..ROUNDS {
-            let (a, b) = (one.uniform(), two.uniform());
+            one.uniform(&mut a);
+            two.uniform(&mut b);
             lanes += f64::from((a[0] - 0.5) * (a[1] - 0.5)) * 12.0;
             streams += f64::from((a[3] - 0.5) * (b[3] - 0.5)) * 12.0;
         }
@@ -144,7 +140,7 @@ mod tests {
     fn features_are_a_mixture_of_normals() {
         // Given y: N(0, v) with v = 1 + y². E v = 2; fourth moment 3 E v² = 3 (1 + 2 + 3) = 18;
         // sixth 15 E v³ = 15 (1 + 3 + 9 + 15) = 420; eighth 105 E v⁴ = 105 (1+4+18+60+105) = 19,740.
-        let [mean, variance, third, fourth] = moments(LaneStream::feature, 0.0);
+        let [mean, variance, third, fourth] = moments(BlockStream::feature, 0.0);
         assert!(mean.abs() < 4.0 * (2.0 / N).sqrt(), "{mean}");
         assert!((variance - 2.0).abs() < 4.0 * ((18.0 - 4.0) / N).sqrt(), "{variance}");
         assert!(third.abs() < 4.0 * (420.0 / N).sqrt(), "{third}");
@@ -154,7 +150,7 @@ mod tests {
     #[test]
     fn gumbels_have_their_mean_variance_and_skewness() {
         // Mean γ, variance π²/6, third moment 2 ζ(3), fourth (12/5 + 3) variance².
-        let [mean, variance, third, _] = moments(LaneStream::gumbel, 0.577_215_664_9);
+        let [mean, variance, third, _] = moments(BlockStream::gumbel, 0.577_215_664_9);
         let sigma = std::f64::consts::PI.powi(2) / 6.0;
         assert!(mean.abs() < 4.0 * (sigma / N).sqrt(), "{mean}");
         assert!((variance - sigma).abs() < 4.0 * (4.4 * sigma * sigma / N).sqrt(), "{variance}");
