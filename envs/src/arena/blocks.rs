@@ -2,6 +2,7 @@
 //!
 //! Every loop runs over a whole block without a branch, so that it becomes vector code.
 
+use super::config::FeatureSpread;
 use super::fast::{ln, sin_turns};
 use crate::seed::SeedTree;
 
@@ -50,22 +51,37 @@ impl BlockStream {
         }
     }
 
-    /// Draws of `N(m, s)` with `m ~ N(0, 1)` and `s ~ |N(0, 1)|` drawn anew for each.
+    /// Draws of `N(m, s)` with `m ~ N(0, 1)` drawn anew for each, and s as `spread` says.
     ///
-    /// Given s the sum of both normals is `N(0, 1 + s²)`, so the draw is `z √(1 + y²)` with z and y
-    /// standard normal. Both come from one Box-Muller pair, `z = r cos φ` and `y = r sin φ` with
-    /// `r² = −2 ln u`; only y² is needed. Exact but for the resolution of the uniforms
-    /// (`r ≤ 5.8`) and the errors stated at [`ln`] and [`sin_turns`]. Mean 0, variance 2.
-    pub(super) fn feature(&mut self, out: &mut Block) {
+    /// With y and z standard normal the draw is `y (1 + z)` when `s = |m|`; when s is another
+    /// half-normal, the sum of two normals given s is `N(0, 1 + s²)`, hence `z √(1 + y²)`. Both come
+    /// from one Box-Muller pair, `r cos φ` and `r sin φ` with `r² = −2 ln u`. Exact but for the
+    /// resolution of the uniforms (`r ≤ 5.8`) and the errors stated at [`ln`] and [`sin_turns`].
+    /// Mean 0 and variance 2 either way; kurtosis 7.5 or 4.5.
+    pub(super) fn feature(&mut self, spread: FeatureSpread, out: &mut Block) {
         let (mut u, mut v) = ([0.0; BLOCK], [0.0; BLOCK]);
         self.uniform(&mut u);
         self.uniform(&mut v);
-        for i in 0..BLOCK {
-            let square_radius = -2.0 * ln(u[i]);
-            // cos 2πv = sin 2π(1/4 − |v − 1/2|) with the sign turned, which is as likely.
-            let cosine = sin_turns(0.25 - (v[i] - 0.5).abs());
-            let y_squared = square_radius * (1.0 - cosine * cosine);
-            out[i] = cosine * (square_radius * (1.0 + y_squared)).sqrt();
+        // cos 2πv = sin 2π(1/4 − |t|) with t = v − 1/2 and the sign turned, which is as likely.
+        match spread {
+            FeatureSpread::LikeMean => {
+                for i in 0..BLOCK {
+                    let radius = (-2.0 * ln(u[i])).sqrt();
+                    let t = v[i] - 0.5;
+                    let size = t.abs();
+                    let folded = if size < 0.25 { size } else { 0.5 - size };
+                    let (cosine, sine) = (sin_turns(0.25 - size), sin_turns(folded.copysign(t)));
+                    out[i] = radius * cosine * (1.0 + radius * sine);
+                }
+            }
+            FeatureSpread::Independent => {
+                for i in 0..BLOCK {
+                    let square_radius = -2.0 * ln(u[i]);
+                    let cosine = sin_turns(0.25 - (v[i] - 0.5).abs());
+                    let y_squared = square_radius * (1.0 - cosine * cosine);
+                    out[i] = cosine * (square_radius * (1.0 + y_squared)).sqrt();
+                }
+            }
         }
     }
 
@@ -140,11 +156,23 @@ mod tests {
     fn features_are_a_mixture_of_normals() {
         // Given y: N(0, v) with v = 1 + y². E v = 2; fourth moment 3 E v² = 3 (1 + 2 + 3) = 18;
         // sixth 15 E v³ = 15 (1 + 3 + 9 + 15) = 420; eighth 105 E v⁴ = 105 (1+4+18+60+105) = 19,740.
-        let [mean, variance, third, fourth] = moments(BlockStream::feature, 0.0);
-        assert!(mean.abs() < 4.0 * (2.0 / N).sqrt(), "{mean}");
-        assert!((variance - 2.0).abs() < 4.0 * ((18.0 - 4.0) / N).sqrt(), "{variance}");
-        assert!(third.abs() < 4.0 * (420.0 / N).sqrt(), "{third}");
-        assert!((fourth - 18.0).abs() < 4.0 * ((19_740.0 - 324.0) / N).sqrt(), "{fourth}");
+        let independent = |s: &mut BlockStream, out: &mut Block| {
+            s.feature(FeatureSpread::Independent, out);
+        };
+        check_feature(moments(independent, 0.0), [18.0, 420.0, 19_740.0]);
+        // y (1 + z): E (1 + z)^k = 2, 10, 76, 764 for k = 2, 4, 6, 8, times E y^k = 1, 3, 15, 105.
+        let like_mean =
+            |s: &mut BlockStream, out: &mut Block| s.feature(FeatureSpread::LikeMean, out);
+        check_feature(moments(like_mean, 0.0), [30.0, 1_140.0, 80_220.0]);
+    }
+
+    /// Moments of a symmetric law with variance 2, given its moments 4, 6 and 8.
+    fn check_feature(found: [f64; 4], [fourth, sixth, eighth]: [f64; 3]) {
+        let truth = [0.0, 2.0, 0.0, fourth];
+        let variances = [2.0, fourth - 4.0, sixth, eighth - fourth * fourth];
+        for ((found, truth), variance) in found.into_iter().zip(truth).zip(variances) {
+            assert!((found - truth).abs() < 4.0 * (variance / N).sqrt(), "{found} {truth}");
+        }
     }
 
     #[test]

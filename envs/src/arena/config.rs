@@ -4,6 +4,17 @@ use super::draw::Draw;
 use crate::error::EnvError;
 use serde::{Deserialize, Serialize};
 
+/// How the spread of a feature `N(m, s)` goes with its mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FeatureSpread {
+    /// `s = |m|`: what the published results were made with, because the authors draw both with
+    /// one key.
+    LikeMean,
+    /// s is a half-normal draw of its own, as the papers' equations read.
+    Independent,
+}
+
 /// Sizes and distributions of an arena world.
 ///
 /// Defaults: 100 customers, 30 categories, 2,514 products, coupons 0, 5, …, 50 %, and the draws of
@@ -34,6 +45,8 @@ pub struct ArenaConfig {
     pub deal_start: Draw,
     /// Probability that a deal goes on, drawn per product.
     pub deal_stay: Draw,
+    /// How spreads go with means, in the product's own feature Z, X and the marketing feature.
+    pub feature_spread: FeatureSpread,
     /// Effect of the product's own feature Z, per customer and product.
     pub quality_effect: Draw,
     /// Effect of the weekly feature X, per customer and product.
@@ -83,6 +96,7 @@ impl Default for ArenaConfig {
             discount_depth: Draw::Beta { alpha: 50.0, beta: 50.0 },
             deal_start: Draw::Beta { alpha: 40.0, beta: 60.0 },
             deal_stay: Draw::Beta { alpha: 40.0, beta: 60.0 },
+            feature_spread: FeatureSpread::LikeMean,
             quality_effect: Draw::LogNormal { mean: 1.0, sd: 0.4 },
             feature_effect: Draw::LogNormal { mean: -1.0, sd: 1.0 },
             price_effect_scale: -1.4,

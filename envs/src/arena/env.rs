@@ -149,8 +149,7 @@ impl ArenaEnv {
     /// Draws the week to come and describes it.
     fn observe(&mut self) {
         self.noise.fill(&self.world, self.luck, self.week, self.customer);
-        let mean_price = self.world.mean_price(self.week);
-        self.tally.write(&self.world, &self.noise, 0, mean_price, &mut self.features);
+        self.features = self.tally.features(&self.world, &self.noise, 0);
     }
 }
 

@@ -50,20 +50,18 @@ impl Tally {
         self.last_units = outcome.units;
     }
 
-    /// Writes the features before the week that `noise` holds in `row`.
+    /// The features before the week that `noise` holds in `row`.
     ///
     /// In order: mean units of weeks with a purchase; share of weeks with a purchase; mean shelf
     /// price, mean coupon (of lines bought with one) and mean shelf discount of the lines bought;
     /// then, of the week to come or last week, mean units per product, mean shelf price over all
     /// products, the marketing feature, and the mean of X over all products.
-    pub(super) fn write(
+    pub(super) fn features(
         &self,
         world: &ArenaWorld,
         noise: &WeekNoise,
         row: usize,
-        mean_price: f64,
-        features: &mut [f32; N_FEATURES],
-    ) {
+    ) -> [f32; N_FEATURES] {
         let share = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
         let (lines, luck) = (self.lines as f64, noise.row(row));
         let values = [
@@ -73,11 +71,11 @@ impl Tally {
             share(self.redeemed, self.redeemed_lines as f64),
             share(self.shelf_discounts, lines),
             f64::from(self.last_units) / world.config().n_products() as f64,
-            mean_price,
+            noise.week().map_or(0.0, |week| world.mean_price(week)),
             f64::from(luck.marketing),
             f64::from(luck.feature_mean),
         ];
-        *features = values.map(|value| value as f32);
+        values.map(|value| value as f32)
     }
 }
 
@@ -99,9 +97,10 @@ mod tests {
         let mut noise = WeekNoise::new(&world, 1);
         noise.fill(&world, SeedTree::new(2), 0, 0);
         let mut tally = Tally::default();
-        let mut features = [9.0; N_FEATURES];
-        tally.write(&world, &noise, 0, 2.5, &mut features);
-        assert_eq!(features[..7], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.5]);
+        let features = tally.features(&world, &noise, 0);
+        let price = (world.shelf(0)[0] + world.shelf(0)[1]) / 2.0;
+        assert_eq!(features[..6], [0.0; 6]);
+        assert!((features[6] - price).abs() < 1e-6);
         // 3 units on 2 lines at a coupon of 0.2; nothing; 2 units on 2 lines without a coupon.
         let bought = |lines, units, shelf_prices, shelf_discounts| WeekOutcome {
             visited: true,
@@ -114,8 +113,8 @@ mod tests {
         tally.add(&bought(2, 3, 5.0, 0.5), 0.2);
         tally.add(&WeekOutcome::default(), 0.4);
         tally.add(&bought(2, 2, 3.0, 0.1), 0.0);
-        tally.write(&world, &noise, 0, 2.5, &mut features);
-        let expected = [2.5, 2.0 / 3.0, 2.0, 0.2, 0.15, 1.0, 2.5];
+        let features = tally.features(&world, &noise, 0);
+        let expected = [2.5, 2.0 / 3.0, 2.0, 0.2, 0.15, 1.0, price];
         for (got, expected) in features.iter().zip(expected) {
             assert!((got - expected).abs() < 1e-6, "{features:?}");
         }

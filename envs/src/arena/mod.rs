@@ -15,7 +15,7 @@ mod population;
 mod week;
 mod world;
 
-pub use config::ArenaConfig;
+pub use config::{ArenaConfig, FeatureSpread};
 pub use draw::Draw;
 pub use env::{ArenaEnv, ArenaReward};
 pub use features::{FEATURE_NAMES, N_FEATURES};

@@ -57,7 +57,7 @@ impl WeekNoise {
             let customer = first + row;
             let node = luck.index(customer as u64).index(u64::from(week));
             let mut stream = BlockStream::new(node);
-            stream.feature(&mut block);
+            stream.feature(world.config().feature_spread, &mut block);
             self.marketing[row] = block[0];
             let uniforms = &mut self.uniforms[row * self.n_uniforms..(row + 1) * self.n_uniforms];
             for chunk in uniforms.chunks_exact_mut(BLOCK) {
@@ -95,7 +95,7 @@ fn fill_utility(
     out: &mut [f32],
 ) -> f32 {
     let (mut feature, mut noise, mut sums) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
-    let scale = world.config().utility_noise as f32;
+    let (scale, spread) = (world.config().utility_noise as f32, world.config().feature_spread);
     let price_effect = world.customer_effect[customer];
     let tables = [
         world.quality(customer),
@@ -105,7 +105,7 @@ fn fill_utility(
         &world.is_product,
     ];
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_exact_mut(BLOCK)) {
-        stream.feature(&mut feature);
+        stream.feature(spread, &mut feature);
         stream.gumbel(&mut noise);
         let [quality, effect, product, price, real] =
             tables.map(|table| &table[start..start + BLOCK]);

@@ -1,5 +1,6 @@
 //! All customers of a world, week by week.
 
+use super::features::{N_FEATURES, Tally};
 use super::noise::WeekNoise;
 use super::week::{CustomerState, WeekOutcome, play, shift, tops};
 use super::world::ArenaWorld;
@@ -19,6 +20,7 @@ const CAP_WEEKS: u32 = 8;
 pub struct ArenaPopulation {
     states: Vec<CustomerState>,
     outcomes: Vec<WeekOutcome>,
+    tallies: Vec<Tally>,
     /// Largest utilities, by customer and category.
     tops: Vec<f32>,
     /// Room for the weights of one category.
@@ -35,6 +37,7 @@ impl ArenaPopulation {
         Self {
             states: vec![CustomerState::START; n],
             outcomes: vec![WeekOutcome::default(); n],
+            tallies: vec![Tally::default(); n],
             tops: vec![0.0; n * world.categories.len()],
             weights: vec![0.0; world.n_slots],
             highest: Highest::new(world),
@@ -68,10 +71,26 @@ impl ArenaPopulation {
             let decision = (customer, self.week, action);
             let state = &mut self.states[customer];
             let room = (top, &mut self.weights[..], cap);
-            self.outcomes[customer] = play(world, decision, noise.row(customer), room, state);
+            let outcome = play(world, decision, noise.row(customer), room, state);
+            self.tallies[customer].add(&outcome, world.config().coupon(action));
+            self.outcomes[customer] = outcome;
         }
         self.week += 1;
         Ok(&self.outcomes)
+    }
+
+    /// The features of a customer before the week that `noise` holds.
+    ///
+    /// # Panics
+    /// When `noise` is empty or holds fewer customers.
+    #[must_use]
+    pub fn features(
+        &self,
+        world: &ArenaWorld,
+        noise: &WeekNoise,
+        customer: usize,
+    ) -> [f32; N_FEATURES] {
+        self.tallies[customer].features(world, noise, customer)
     }
 
     fn check(

@@ -1,7 +1,7 @@
 //! One drawn world: products, customers, shelf prices of every week.
 
 use super::blocks::BLOCK;
-use super::config::ArenaConfig;
+use super::config::{ArenaConfig, FeatureSpread};
 use super::draw::standard_normal;
 use super::population::reference_cap;
 use super::week::LANES;
@@ -33,6 +33,8 @@ pub struct ArenaWorld {
     /// Shelf price and its logarithm, by week and slot.
     shelf: Vec<f32>,
     log_shelf: Vec<f32>,
+    /// Mean shelf price, by week.
+    mean_price: Vec<f64>,
     /// c times the customer part of the price effect, by customer.
     pub(super) customer_effect: Vec<f32>,
     pub(super) habit: Vec<f32>,
@@ -97,6 +99,7 @@ impl ArenaWorld {
             quantity_intercept: vec![0.0; n_slots],
             shelf: Vec::new(),
             log_shelf: Vec::new(),
+            mean_price: Vec::new(),
             customer_effect: Vec::new(),
             habit: Vec::new(),
             quality: Vec::new(),
@@ -130,10 +133,14 @@ impl ArenaWorld {
         }
     }
 
-    /// Z: a normal truncated at 0 whose mean and deviation are half-normal draws themselves.
+    /// Z: a normal truncated at 0 whose mean (and perhaps deviation) is a half-normal draw.
     fn product_quality(&self, tree: SeedTree) -> Vec<f64> {
-        self.by_product(tree.child("quality"), |_, rng| {
-            let (mean, sd) = (standard_normal(rng).abs(), standard_normal(rng).abs());
+        self.by_product(tree.child("quality"), |config, rng| {
+            let (mean, other) = (standard_normal(rng).abs(), standard_normal(rng).abs());
+            let sd = match config.feature_spread {
+                FeatureSpread::LikeMean => mean,
+                FeatureSpread::Independent => other,
+            };
             loop {
                 // The mean is not negative, so at least every other draw is accepted.
                 let z = mean + sd * standard_normal(rng);
@@ -166,6 +173,7 @@ impl ArenaWorld {
         for week in 0..u64::from(self.config.n_weeks) {
             let (mut luck, mut depth_luck) =
                 (weeks.index(week).stream(), depths.index(week).stream());
+            let mut sum = 0.0;
             for slot in 0..self.n_slots {
                 let real = self.is_product[slot] > 0.0;
                 let chance = if on_deal[slot] { stay[slot] } else { start[slot] };
@@ -178,7 +186,9 @@ impl ArenaWorld {
                 let price = if real { reduced.max(self.config.lowest_price) } else { 1.0 };
                 self.shelf.push(price as f32);
                 self.log_shelf.push(price.ln() as f32);
+                sum += if real { price } else { 0.0 };
             }
+            self.mean_price.push(sum / self.config.n_products() as f64);
         }
     }
 
@@ -237,9 +247,7 @@ impl ArenaWorld {
 
     /// Mean shelf price over all products.
     pub(super) fn mean_price(&self, week: u32) -> f64 {
-        let real = self.shelf(week).iter().zip(&self.is_product).filter(|(_, real)| **real > 0.0);
-        let sum: f64 = real.map(|(&price, _)| f64::from(price)).sum();
-        sum / self.config.n_products() as f64
+        self.mean_price[week as usize]
     }
 
     /// Shelf prices of a week, by slot.
