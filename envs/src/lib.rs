@@ -3,6 +3,7 @@
 //! This crate does no input or output, reads no clock and knows no learning library. The same seed
 //! gives the same trajectory, bit for bit, on any number of threads.
 
+pub mod arena;
 pub mod check;
 pub mod diagnostic;
 pub mod env;
