@@ -7,6 +7,7 @@ pub mod check;
 pub mod diagnostic;
 pub mod env;
 pub mod error;
+pub mod pricing;
 pub mod retail;
 pub mod seed;
 pub mod space;
