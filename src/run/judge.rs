@@ -108,10 +108,10 @@ fn simulated_test(
 pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let fitted = job.fitted()?;
     let policies = job.trained()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, _) = arena(&ground, &fitted.judge, lapse, job.config.judge.leaderboard_customers);
     let world = Arc::new(world);
@@ -206,11 +206,11 @@ fn logged_decisions(
 pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let fitted = job.fitted()?;
     let policies = job.trained()?;
     let chosen = job.chosen()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, active_customers) =
         arena(&ground, &fitted.test, lapse, job.config.judge.abtest_customers);
