@@ -74,6 +74,8 @@ pub(super) enum Command {
     Forget(Forget),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
+    /// Compare coupon policies in a published synthetic retailer, beside the published results
+    Arena(Arena),
 }
 
 /// Experiments.
@@ -146,4 +148,21 @@ pub(super) struct Worlds {
     /// Number of retailers
     #[arg(long, default_value_t = 5)]
     pub(super) n: u64,
+}
+
+/// Flags of `arena`.
+#[derive(Debug, Args)]
+pub(super) struct Arena {
+    /// Number of worlds
+    #[arg(long, default_value_t = 20)]
+    pub(super) worlds: usize,
+    /// Customers of each world
+    #[arg(long, default_value_t = 100)]
+    pub(super) customers: usize,
+    /// Weeks played; the last 20 count
+    #[arg(long, default_value_t = 70)]
+    pub(super) weeks: u32,
+    /// Where to write arena.json, arena.html and its plots
+    #[arg(long, value_name = "DIR", default_value = "runs/arena")]
+    pub(super) out: PathBuf,
 }
