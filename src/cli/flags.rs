@@ -78,6 +78,8 @@ pub(super) enum Command {
     Worlds(Worlds),
     /// List the built-in environments and check that each keeps the contract
     Envs(Envs),
+    /// Compare coupon policies in a published synthetic retailer, beside the published results
+    Arena(Arena),
 }
 
 /// Experiments.
@@ -168,4 +170,21 @@ pub(super) struct Lift {
     /// Only the promotions that gave most money away
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(super) top: usize,
+}
+
+/// Flags of `arena`.
+#[derive(Debug, Args)]
+pub(super) struct Arena {
+    /// Number of worlds
+    #[arg(long, default_value_t = 20)]
+    pub(super) worlds: usize,
+    /// Customers of each world
+    #[arg(long, default_value_t = 100)]
+    pub(super) customers: usize,
+    /// Weeks played; the last 20 count
+    #[arg(long, default_value_t = 70)]
+    pub(super) weeks: u32,
+    /// Where to write arena.json, arena.html and its plots
+    #[arg(long, value_name = "DIR", default_value = "runs/arena")]
+    pub(super) out: PathBuf,
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
 mod envs;
+mod arena;
 mod exit;
 mod flags;
 mod forget;
@@ -56,6 +57,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Worlds(args) => worlds::worlds(shared, args),
         Command::Envs(args) => envs::envs(shared, args),
         Command::Lift(args) => lift::lift(shared, args),
+        Command::Arena(args) => arena::arena(shared, args),
     }
 }
 

@@ -2,10 +2,11 @@
 //!
 //! Everything shown comes from one [`ReportInput`]; this room computes nothing but layout, so the
 //! same input gives the same bytes. Each file is written beside its place and then renamed, so a
-//! reader never sees half a report. Three pages stand beside it: [`quality_page`] on what was made
-//! of the data, [`persona_page`] on who the customers are and [`world_page`] on whether the simulated
-//! world can be trusted.
+//! reader never sees half a report. Pages stand beside it: [`quality_page`] on what was made of
+//! the data, [`persona_page`] on who the customers are, [`world_page`] on whether the simulated world
+//! can be trusted, and [`arena_page`] on the published world.
 
+pub mod arena_page;
 mod bars;
 mod calendar;
 mod canvas;

@@ -63,12 +63,11 @@ fn same_ratio(row: &ArenaRow, whose: &str, published: &Published) -> Option<Verd
 
 /// The fixed arms lie near the published curve.
 fn curve(rows: &[ArenaRow]) -> Option<Verdict> {
-    let distance = |row: &ArenaRow| {
+    let distances = rows.iter().filter_map(|row| {
         let published = row.fixed_coupon.and_then(|_| paper(&row.arm))?.revenue_ratio;
         Some((row, row.revenue_ratio.estimate / published - 1.0))
-    };
-    let (row, farthest) =
-        rows.iter().filter_map(distance).max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
+    });
+    let (row, farthest) = distances.max_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))?;
     Some(Verdict {
         claim: "fixed-arm curve, farthest point".to_owned(),
         found: format!("{:+.1} % at {}", farthest * 100.0, row.arm),
