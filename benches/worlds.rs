@@ -4,7 +4,9 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use promopt_envs::arena::{ArenaConfig, ArenaEnv, ArenaReward, ArenaWorld};
+use promopt_envs::arena::{
+    ArenaConfig, ArenaEnv, ArenaPopulation, ArenaReward, ArenaWorld, WeekNoise,
+};
 use promopt_envs::diagnostic::{
     BernoulliBandit, Chain, DeepSea, Identity, SmallPromotion, TimeoutTrap,
 };
@@ -177,12 +179,31 @@ mod retail {
         vector(bencher, &PricingEnv::new(world, PricingRules::default()).expect("valid rules"), 20);
     }
 
-    /// 2,514 products.
+    /// 2,514 products, customers one by one.
     #[divan::bench]
     fn arena(bencher: Bencher<'_, '_>) {
         let world = ArenaWorld::new(ArenaConfig::default(), SeedTree::new(1)).expect("valid");
         let env = ArenaEnv::new(Arc::new(world), ArenaReward::Revenue, 52).expect("valid");
         vector(bencher, &env, 1);
+    }
+
+    /// 2,514 products, 100 customers a week together; a population begins anew after its 70 weeks.
+    #[divan::bench]
+    fn arena_population(bencher: Bencher<'_, '_>) {
+        let seeds = SeedTree::new(1);
+        let world = ArenaWorld::new(ArenaConfig::default(), seeds).expect("valid");
+        let n = world.config().n_customers;
+        let coupons: Vec<ActionId> = (0..n).map(|c| c % world.config().n_coupons).collect();
+        let mut noise = WeekNoise::new(&world, n);
+        let (mut population, mut week) = (ArenaPopulation::new(&world), 0);
+        bencher.counter(ItemsCount::new(n)).bench_local(|| {
+            if week == world.config().n_weeks {
+                (population, week) = (ArenaPopulation::new(&world), 0);
+            }
+            noise.fill(&world, seeds, week, 0);
+            week += 1;
+            population.play(&world, &noise, &coupons).expect("coupons that exist").len()
+        });
     }
 }
 
