@@ -4,9 +4,14 @@
 
 use divan::counter::ItemsCount;
 use divan::{AllocProfiler, Bencher, black_box};
+use promopt_envs::arena::{
+    ArenaConfig, ArenaEnv, ArenaPopulation, ArenaReward, ArenaWorld, WeekNoise,
+};
 use promopt_envs::diagnostic::{
     BernoulliBandit, Chain, DeepSea, Identity, SmallPromotion, TimeoutTrap,
 };
+use promopt_envs::pricing::sample::sample_pricing_world;
+use promopt_envs::pricing::{PricingEnv, PricingRules};
 use promopt_envs::retail::sample::sample_world;
 use promopt_envs::retail::{PromotionConfig, PromotionEnv};
 use promopt_envs::wrapper::{EpisodeStatistics, NormaliseObservation, TimeLimit};
@@ -147,19 +152,58 @@ mod lanes {
     }
 }
 
-/// The promotion world at depth: 10 categories, 25 offers; an item is a customer-week.
-mod promotion {
+/// Retail worlds, 64 lanes; an item is a customer-week, or a store-week of the pricing world.
+mod retail {
     use super::*;
 
-    fn env(expected_reward: bool) -> PromotionEnv {
+    /// 10 categories and 25 offers.
+    fn promotion(expected_reward: bool) -> PromotionEnv {
         let world = sample_world(10, 25, SeedTree::new(1)).expect("a valid catalogue");
         let config = PromotionConfig { expected_reward, ..PromotionConfig::default() };
         PromotionEnv::new(Arc::new(world), config).expect("a valid world")
     }
 
-    #[divan::bench(args = [true, false])]
-    fn lanes_by_expected_reward(bencher: Bencher<'_, '_>, expected_reward: bool) {
-        vector(bencher, &env(expected_reward), 10);
+    #[divan::bench]
+    fn promotion_by_expected_reward(bencher: Bencher<'_, '_>) {
+        vector(bencher, &promotion(true), 10);
+    }
+
+    #[divan::bench]
+    fn promotion_by_realised_reward(bencher: Bencher<'_, '_>) {
+        vector(bencher, &promotion(false), 10);
+    }
+
+    #[divan::bench]
+    fn pricing(bencher: Bencher<'_, '_>) {
+        let world = Arc::new(sample_pricing_world());
+        vector(bencher, &PricingEnv::new(world, PricingRules::default()).expect("valid rules"), 20);
+    }
+
+    /// 2,514 products, customers one by one.
+    #[divan::bench]
+    fn arena(bencher: Bencher<'_, '_>) {
+        let world = ArenaWorld::new(ArenaConfig::default(), SeedTree::new(1)).expect("valid");
+        let env = ArenaEnv::new(Arc::new(world), ArenaReward::Revenue, 52).expect("valid");
+        vector(bencher, &env, 1);
+    }
+
+    /// 2,514 products, 100 customers a week together; a population begins anew after its 70 weeks.
+    #[divan::bench]
+    fn arena_population(bencher: Bencher<'_, '_>) {
+        let seeds = SeedTree::new(1);
+        let world = ArenaWorld::new(ArenaConfig::default(), seeds).expect("valid");
+        let n = world.config().n_customers;
+        let coupons: Vec<ActionId> = (0..n).map(|c| c % world.config().n_coupons).collect();
+        let mut noise = WeekNoise::new(&world, n);
+        let (mut population, mut week) = (ArenaPopulation::new(&world), 0);
+        bencher.counter(ItemsCount::new(n)).bench_local(|| {
+            if week == world.config().n_weeks {
+                (population, week) = (ArenaPopulation::new(&world), 0);
+            }
+            noise.fill(&world, seeds, week, 0);
+            week += 1;
+            population.play(&world, &noise, &coupons).expect("coupons that exist").len()
+        });
     }
 }
 

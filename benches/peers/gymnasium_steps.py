@@ -159,7 +159,7 @@ def promopt_rates() -> dict:
             name = f"{found[1]}, promopt, " + ("64 lanes" if group == "lanes" else "alone")
         elif name and name not in rates and (found := re.search(r"([\d.]+) ([KMG]?)item/s", line)):
             rates[name] = float(found[1]) * SCALES[found[2]]
-    return {name: rate for name, rate in rates.items() if "lanes_by" not in name}
+    return rates
 
 
 def main() -> None:

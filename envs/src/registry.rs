@@ -3,6 +3,7 @@
 //! For benches, checks and `promopt envs`; work on real data builds its environments from a fitted
 //! world instead. A new environment gets one entry in [`entries`].
 
+use crate::arena::{ArenaConfig, ArenaEnv, ArenaReward, ArenaWorld};
 use crate::check::{CheckReport, report_on};
 use crate::diagnostic::{
     BernoulliBandit, Chain, DeepSea, Identity, KnownBandit, LinearBandit, LinearBanditConfig,
@@ -11,6 +12,8 @@ use crate::diagnostic::{
 use crate::env::Env;
 use crate::error::EnvError;
 use crate::exact::ExactError;
+use crate::pricing::sample::sample_pricing_world;
+use crate::pricing::{PricingEnv, PricingRules};
 use crate::retail::sample::sample_world;
 use crate::retail::{CatalogueError, PromotionConfig, PromotionEnv};
 use crate::seed::SeedTree;
@@ -186,7 +189,6 @@ fn bandits() -> Vec<Entry> {
     ]
 }
 
-/// The place for further retail worlds.
 fn retail_worlds() -> Vec<Entry> {
     vec![
         Entry {
@@ -203,6 +205,22 @@ fn retail_worlds() -> Vec<Entry> {
             observation: "the schema of the retail worlds",
             actions: "none or one of 15 offers",
             make: || Ok(Box::new(promotion()?)),
+            optimum: None,
+        },
+        Entry {
+            id: "Pricing-v0",
+            about: "prices of two made-up rivals in a store",
+            observation: "season, prices, stock, features, units",
+            actions: "plans on a price ladder, with and without feature",
+            make: || Ok(Box::new(pricing()?)),
+            optimum: None,
+        },
+        Entry {
+            id: "Arena-v0",
+            about: "coupons for a customer of RetailSynth",
+            observation: "the nine published features",
+            actions: "coupons of 0 to 50 %",
+            make: || Ok(Box::new(arena()?)),
             optimum: None,
         },
     ]
@@ -266,6 +284,17 @@ fn small_promotion_optimum() -> Result<Optimum, RegistryError> {
 fn promotion() -> Result<PromotionEnv, RegistryError> {
     let world = sample_world(3, 15, SeedTree::new(0))?;
     Ok(PromotionEnv::new(Arc::new(world), PromotionConfig::default())?)
+}
+
+fn pricing() -> Result<PricingEnv, EnvError> {
+    PricingEnv::new(Arc::new(sample_pricing_world()), PricingRules::default())
+}
+
+fn arena() -> Result<ArenaEnv, EnvError> {
+    let (n_customers, category_sizes) = (20, vec![5, 10, 20]);
+    let config = ArenaConfig { n_customers, category_sizes, n_weeks: 27, ..ArenaConfig::default() };
+    let world = ArenaWorld::new(config, SeedTree::new(0))?;
+    ArenaEnv::new(Arc::new(world), ArenaReward::Margin(0.3), 26)
 }
 
 #[cfg(test)]

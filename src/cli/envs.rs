@@ -108,6 +108,7 @@ fn rules(rows: &[Row], out: &mut String) {
             let width = line.rule.name().len();
             out.push_str(&format!(" {mark:<width$}"));
         }
+        out.truncate(out.trim_end().len());
         out.push('\n');
     }
     for row in rows {

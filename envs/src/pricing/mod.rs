@@ -3,6 +3,7 @@
 pub mod environment;
 pub mod model;
 pub mod plan;
+pub mod sample;
 
 pub use environment::{PricingEnv, PricingLedger, PricingScenario, PricingWorld};
 pub use model::{PricingModel, ProductModel, WEEKS_PER_YEAR, WeekState};
