@@ -14,7 +14,6 @@ mod glm;
 mod left_out_tests;
 pub mod offers;
 pub mod panel;
-pub mod panel;
 pub mod replay;
 mod spread;
 pub mod targeting;
