@@ -56,8 +56,19 @@ impl BoxSpace {
 }
 
 /// Which actions are allowed in a state; at least one always is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionMask(Vec<bool>);
+
+impl Clone for ActionMask {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Without allocation when the masks are of one length; a derived one would allocate.
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl ActionMask {
     /// A mask that allows every one of `n_actions` actions.

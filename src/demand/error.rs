@@ -47,6 +47,16 @@ pub enum DemandError {
         /// Rows there are.
         got: usize,
     },
+    /// The weekly sales of stores do not allow the fit.
+    #[error("expected {expected}, got {got}; {hint}")]
+    StoreWeeks {
+        /// What is needed.
+        expected: String,
+        /// What there is.
+        got: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// The penalised likelihood could not be maximised.
     #[error(
         "the {what} model did not converge in {iterations} iterations; look for constant or \

@@ -9,14 +9,17 @@ pub mod curves;
 pub(crate) mod design;
 pub mod error;
 pub mod fit;
+pub mod generate;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
 pub mod offers;
 pub mod panel;
+pub mod recovery;
 pub mod replay;
 mod spread;
 pub mod targeting;
+pub mod waterfall;
 pub mod world;
 
 pub use ablation::Ablation;

@@ -9,6 +9,7 @@ pub mod guardrails;
 pub mod history;
 pub mod observation;
 pub mod promotion;
+pub mod sample;
 pub mod season;
 
 pub use catalogue::{
