@@ -117,7 +117,7 @@ pub(super) struct Score {
     /// Decide for the week that holds this day: only the weeks before it are read
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: String,
-    /// Where to write `customer_id, offer_id, propensity, expected_margin, reason`
+    /// Where to write `customer_id, offer_id, propensity, expected_margin, reason, offer`
     #[arg(long, value_name = "FILE", default_value = "actions.csv")]
     pub(super) out: PathBuf,
 }

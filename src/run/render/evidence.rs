@@ -12,7 +12,7 @@ use crate::demand::curves::ResponseSummary;
 use crate::evaluate::{Approval, Interval, OverlapVerdict};
 use crate::features::PersonaModel;
 use crate::report as input;
-use promopt_envs::retail::OfferCatalogue;
+use promopt_envs::retail::{MechanicKind, Offer, OfferCatalogue};
 
 /// Categories whose response curves are drawn.
 const PANELS: usize = 4;
@@ -167,23 +167,34 @@ pub(super) fn ab_test(tested: &Tested) -> input::AbTest {
     }
 }
 
-/// Offers grouped by depth, so that the bars stay readable.
+/// The bar that an offer belongs to, and its place: whole percents off, then the other mechanics.
+fn group(offer: &Offer) -> (f64, String) {
+    let percent = (offer.depth * 100.0).round();
+    match MechanicKind::OFFERS.iter().position(|kind| *kind == offer.mechanic.kind()) {
+        Some(place) if place > 0 => {
+            (100.0 + place as f64, MechanicKind::OFFERS[place].name().replace('_', " "))
+        }
+        _ => (percent, format!("{percent} % off")),
+    }
+}
+
+/// Offers grouped by depth and mechanic, so that the bars stay readable.
 pub(super) fn action_mix(
     personas: &PersonaModel,
     catalogue: &OfferCatalogue,
     tested: &Tested,
 ) -> input::ActionMix {
-    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(|o| o.depth).collect();
-    depths.sort_by(f64::total_cmp);
-    depths.dedup();
+    let mut groups: Vec<(f64, String)> = catalogue.offers()[1..].iter().map(group).collect();
+    groups.sort_by(|a, b| a.0.total_cmp(&b.0));
+    groups.dedup();
     let mut actions = vec!["no offer".to_owned()];
-    actions.extend(depths.iter().map(|d| format!("{:.0} % off", d * 100.0)));
+    actions.extend(groups.iter().map(|(_, name)| name.clone()));
     let row = |(name, mix): (&str, &Vec<f64>)| {
-        let at_depth = |depth: f64| -> f64 {
-            let same = |a: &usize| *a > 0 && catalogue.offer(*a).depth == depth;
+        let of_group = |wanted: &(f64, String)| -> f64 {
+            let same = |a: &usize| *a > 0 && group(catalogue.offer(*a)) == *wanted;
             (0..mix.len()).filter(same).map(|a| mix[a]).sum()
         };
-        let shares = std::iter::once(mix[0]).chain(depths.iter().map(|&d| at_depth(d)));
+        let shares = std::iter::once(mix[0]).chain(groups.iter().map(of_group));
         let known = mix.iter().sum::<f64>() > 0.0;
         input::ActionMixRow { persona: name.to_owned(), shares: known.then(|| shares.collect()) }
     };
