@@ -5,6 +5,9 @@
 //! elasticities, coefficients and waterfalls are then compared with those of the truth. Nothing here
 //! says how well the family describes a real retailer.
 
+#[cfg(test)]
+mod retailer_tests;
+
 use super::curves::elasticity;
 use super::error::DemandError;
 use super::fit::{FitConfig, FittedDemand, fit_demand};
