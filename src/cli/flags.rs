@@ -76,6 +76,8 @@ pub(super) enum Command {
     Lift(Lift),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
+    /// List the built-in environments and check that each keeps the contract
+    Envs(Envs),
 }
 
 /// Experiments.
@@ -148,6 +150,13 @@ pub(super) struct Worlds {
     /// Number of retailers
     #[arg(long, default_value_t = 5)]
     pub(super) n: u64,
+}
+
+/// Flags of `envs`.
+#[derive(Debug, Args)]
+pub(super) struct Envs {
+    /// Only this environment, such as Chain-v0
+    pub(super) id: Option<String>,
 }
 
 /// Flags of `lift`.

@@ -2,8 +2,9 @@
 //!
 //! Everything shown comes from one [`ReportInput`]; this room computes nothing but layout, so the
 //! same input gives the same bytes. Each file is written beside its place and then renamed, so a
-//! reader never sees half a report. Two pages stand beside it: [`quality_page`] on what was made of
-//! the data and [`persona_page`] on who the customers are.
+//! reader never sees half a report. Three pages stand beside it: [`quality_page`] on what was made
+//! of the data, [`persona_page`] on who the customers are and [`world_page`] on whether the simulated
+//! world can be trusted.
 
 mod bars;
 mod calendar;
@@ -43,6 +44,18 @@ mod supplement;
 #[cfg(test)]
 mod tests;
 mod tree;
+pub mod world_page;
+mod world_page_cells;
+mod world_page_curves;
+mod world_page_fidelity;
+mod world_page_fit;
+mod world_page_forest;
+mod world_page_plots;
+#[cfg(test)]
+mod world_page_sample;
+#[cfg(test)]
+mod world_page_tests;
+mod world_page_values;
 mod waterfall;
 
 use std::fs;

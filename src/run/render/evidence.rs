@@ -75,6 +75,7 @@ pub(super) fn realism(card: &RealismCard) -> input::Realism {
     input::Realism {
         rows: card.lines.iter().map(row).collect(),
         held_out: card.weeks.iter().map(week).collect(),
+        ..input::Realism::default()
     }
 }
 
