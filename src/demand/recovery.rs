@@ -164,7 +164,7 @@ pub fn recover_worlds(
 /// As [`recover_worlds`].
 pub fn recover(config: &RecoveryConfig, seed: SeedTree) -> Result<Recovery, DemandError> {
     let world = generate(&config.generator, seed.child("world"))?;
-    let fit = FitConfig { ablation: false, ..config.fit.clone() };
+    let fit = FitConfig { ablation: false, signs: false, ..config.fit.clone() };
     let (history, actions) = (&world.history, &world.actions);
     let fitted = fit_demand(history, actions, &world.encoder(), &fit, seed.child("fit"))?;
     let draws = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));

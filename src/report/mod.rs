@@ -44,6 +44,7 @@ mod supplement;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod waterfall;
 pub mod world_page;
 mod world_page_cells;
 mod world_page_curves;
@@ -56,7 +57,6 @@ mod world_page_sample;
 #[cfg(test)]
 mod world_page_tests;
 mod world_page_values;
-mod waterfall;
 
 use std::fs;
 use std::io;

@@ -180,7 +180,7 @@ fn offers_of_a_retailer_outside_the_family_are_judged() {
         let (timeline, guardrails) = (PersonaTimeline::default(), Guardrails::default());
         let first_week = history.first_week;
         let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
-        let fit = FitConfig { ablation: false, ..FitConfig::default() };
+        let fit = FitConfig { ablation: false, signs: false, ..FitConfig::default() };
         let fitted =
             fit_demand(&history, &actions, &encoder, &fit, seed.child("fit")).expect("a fit");
         let lift = LiftConfig { draws: 60, repeats: 20, ..LiftConfig::default() };
