@@ -95,8 +95,8 @@ fn books(retailer: &Retailer) -> History {
         mechanic: if offer.is_contact() { "percent" } else { "none" }.to_owned(),
         category: offer.category.map(|c| retailer.categories()[c].clone()),
         depth: offer.depth,
-        min_spend: 0.0,
         contact_cost: offer.contact_cost,
+        ..OfferRow::default()
     };
     History {
         first_week: chrono::NaiveDate::from_ymd_opt(2022, 1, 3).expect("a date"),
