@@ -58,6 +58,9 @@ pub struct FitConfig {
     pub ablation: bool,
     /// Which terms the model has.
     pub terms: FitTerms,
+    /// Whether coefficients whose sign theory gives are held to it. A simulator needs that; an
+    /// account of the past is unbiased without, so `promopt lift` fits again without it.
+    pub signs: bool,
     /// Days that shops prepare for: `"us"`, `"none"`, or a list of dates.
     pub holidays: HolidayChoice,
 }
@@ -166,6 +169,7 @@ impl Default for FitConfig {
             test_draws: 6,
             ablation: true,
             terms: FitTerms::default(),
+            signs: true,
             holidays: HolidayChoice::Named(HolidayCalendar::Us),
         }
     }
@@ -278,7 +282,7 @@ pub(crate) fn fit_demand(
     }
     let n_personas = encoder.schema.n_personas;
     let names: Vec<&str> = history.categories.iter().map(|c| c.name.as_str()).collect();
-    let fitter = Fitter::new(&names, n_personas, train_end, terms);
+    let fitter = Fitter::new(&names, n_personas, train_end, terms, config.signs);
     let plain_weights = rows.visit.weight.clone();
     let churn = match terms.churn {
         true => weigh_silence(&mut rows, train_end, &fitter.churn_prior())
@@ -292,7 +296,8 @@ pub(crate) fn fit_demand(
         true => ablate(&fitter, &mut rows, &parts, &plain_weights, churn)?,
         false => Vec::new(),
     };
-    let posterior = Posterior::new(&parts, prices, churn, shock, n_personas, offer_evidence);
+    let signs = config.signs;
+    let posterior = Posterior::new(&parts, prices, churn, shock, n_personas, offer_evidence, signs);
     let draws = |name: &str, n: usize| -> Vec<DemandModel> {
         (0..n).map(|i| posterior.draw(seed.child(name).index(i as u64))).collect()
     };

@@ -199,14 +199,9 @@ fn empty_history(config: &GeneratorConfig, model: &DemandModel, shelf_depth: Vec
     }
 }
 
-fn offer_row(
-    offer_id: String,
-    category: Option<String>,
-    depth: f64,
-    contact_cost: f64,
-) -> OfferRow {
+fn offer_row(offer_id: String, category: Option<String>, depth: f64, cost: f64) -> OfferRow {
     let mechanic = if category.is_some() { "percent" } else { "none" }.to_owned();
-    OfferRow { offer_id, mechanic, category, depth, contact_cost, ..OfferRow::default() }
+    OfferRow { offer_id, mechanic, category, depth, contact_cost: cost, ..OfferRow::default() }
 }
 
 fn personas(config: &GeneratorConfig, seed: SeedTree) -> PersonaTimeline {

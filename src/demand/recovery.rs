@@ -5,6 +5,9 @@
 //! elasticities, coefficients and waterfalls are then compared with those of the truth. Nothing here
 //! says how well the family describes a real retailer.
 
+#[cfg(test)]
+mod retailer_tests;
+
 use super::curves::elasticity;
 use super::error::DemandError;
 use super::fit::{FitConfig, FittedDemand, fit_demand};
@@ -161,7 +164,7 @@ pub fn recover_worlds(
 /// As [`recover_worlds`].
 pub fn recover(config: &RecoveryConfig, seed: SeedTree) -> Result<Recovery, DemandError> {
     let world = generate(&config.generator, seed.child("world"))?;
-    let fit = FitConfig { ablation: false, ..config.fit.clone() };
+    let fit = FitConfig { ablation: false, signs: false, ..config.fit.clone() };
     let (history, actions) = (&world.history, &world.actions);
     let fitted = fit_demand(history, actions, &world.encoder(), &fit, seed.child("fit"))?;
     let draws = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));

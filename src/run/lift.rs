@@ -4,11 +4,13 @@ use super::error::RunError;
 use super::folder::{write_json, write_whole};
 use super::stage::Job;
 use crate::data::History;
-use crate::demand::Ground;
+use crate::demand::design::Encoder;
+use crate::demand::fit::fit_demand;
 use crate::demand::waterfall::{
     LiftConfig, Part, PastPromotion, PromotionFacts, PromotionKind, Waterfall, past_promotions,
     promotion_facts, waterfall,
 };
+use crate::demand::{FitConfig, Ground};
 use crate::evaluate::Interval;
 use crate::report::{Estimate, WaterfallBar, WaterfallInput, waterfall_svg};
 use promopt_envs::SeedTree;
@@ -41,7 +43,13 @@ impl Job<'_> {
         let history = self.history()?;
         let actions = self.actions(&history)?;
         let (schema, timeline) = (self.schema(&history)?, self.persona_timeline()?);
-        let fitted = self.fitted()?;
+        let first_week = history.first_week;
+        let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
+        // An account of the past, not a simulator: the signs of theory would bias it.
+        let fit = FitConfig { ablation: false, signs: false, ..self.config.fit.clone() };
+        let seed = SeedTree::new(self.config.seed).child("lift");
+        let fitted = fit_demand(&history, &actions, &encoder, &fit, seed.child("fit"))?;
+        let schema = schema.clone();
         let ground = Ground::new(&history, &actions, schema, &timeline, &self.config.guardrails);
         let past = past_promotions(&history, &actions);
         let found = past.len();
@@ -49,7 +57,7 @@ impl Job<'_> {
             Some(name) => vec![by_name(past, name)?],
             None => most_given_away(&history, past, top),
         };
-        let (config, seed) = (LiftConfig::default(), SeedTree::new(self.config.seed).child("lift"));
+        let config = LiftConfig::default();
         let draw = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
         let models: Vec<DemandModel> = (0..config.draws).map(draw).collect();
         let split = |promotion: &PastPromotion| {

@@ -8,6 +8,7 @@ use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean
 use super::super::spread::covariance_factor;
 use super::priors::PriorShape;
 use super::{FitTerms, OfferEvidence, PartReport, VALIDATION_WEEKS};
+use promopt_envs::retail::demand::features::Sign;
 use rayon::prelude::*;
 
 /// Strengths of pooling that are tried.
@@ -70,6 +71,7 @@ pub(in crate::demand) struct Fitter<'a> {
     n_personas: usize,
     pub(in crate::demand) train_end: u32,
     terms: FitTerms,
+    signs: bool,
 }
 
 impl<'a> Fitter<'a> {
@@ -78,13 +80,23 @@ impl<'a> Fitter<'a> {
         n_personas: usize,
         train_end: u32,
         terms: FitTerms,
+        signs: bool,
     ) -> Self {
-        Self { names, n_personas, train_end, terms }
+        Self { names, n_personas, train_end, terms, signs }
+    }
+
+    /// Columns without the signs of theory when they are not asked for.
+    fn signed(&self, mut columns: Vec<PartColumn>) -> Vec<PartColumn> {
+        if !self.signs {
+            columns.iter_mut().for_each(|column| column.sign = Sign::Free);
+        }
+        columns
     }
 
     /// Prior of the visit part while the hazard of leaving is learnt.
     pub(super) fn churn_prior(&self) -> Prior {
-        PriorShape::around_zero(&visit_columns(self.n_personas), self.terms).at(Some(CHURN_POOLING))
+        let columns = self.signed(visit_columns(self.n_personas));
+        PriorShape::around_zero(&columns, self.terms).at(Some(CHURN_POOLING))
     }
 
     /// Whether a term is in the model, and there is something to learn it from.
@@ -94,14 +106,14 @@ impl<'a> Fitter<'a> {
 
     /// Visit, then incidence by category, then units by category.
     pub(super) fn fit_all(&self, rows: &Rows) -> Result<Vec<Part>, DemandError> {
-        let columns = visit_columns(self.n_personas);
+        let columns = self.signed(visit_columns(self.n_personas));
         let shape = PriorShape::around_zero(&columns, self.terms);
         let mut parts =
             vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape), None)?];
-        let columns = incidence_columns(self.n_personas);
+        let columns = self.signed(incidence_columns(self.n_personas));
         let shared = self.pooled(Family::Bernoulli, &rows.incidence, &columns, "incidence")?;
         parts.extend(self.by_category("incidence", &rows.incidence, &columns, &shared)?);
-        let columns = units_columns(self.n_personas);
+        let columns = self.signed(units_columns(self.n_personas));
         let poisson = Family::Counts { dispersion: 0.0 };
         let shared = self.pooled(poisson, &rows.units, &columns, "units")?;
         parts.extend(self.by_category("units", &rows.units, &columns, &shared)?);

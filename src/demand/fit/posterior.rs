@@ -42,6 +42,8 @@ pub struct Posterior {
     shock: WeekShock,
     n_personas: usize,
     offer_evidence: OfferEvidence,
+    /// Whether draws keep the signs of theory.
+    signs: bool,
 }
 
 impl PartPosterior {
@@ -86,9 +88,10 @@ impl Posterior {
         shock: WeekShock,
         n_personas: usize,
         offer_evidence: OfferEvidence,
+        signs: bool,
     ) -> Self {
         let parts = parts.iter().map(PartPosterior::of).collect();
-        Self { parts, prices, churn, shock, n_personas, offer_evidence }
+        Self { parts, prices, churn, shock, n_personas, offer_evidence, signs }
     }
 
     /// The posterior of every part: visit, then incidence by category, then units by category.
@@ -109,7 +112,8 @@ impl Posterior {
         self.assemble(|part| part.draw(tree))
     }
 
-    /// A model from coefficients chosen per part. Signs that theory gives are kept in every draw.
+    /// A model from coefficients chosen per part. Signs that theory gives are kept in every
+    /// draw, unless the fit was asked not to.
     fn assemble(&self, coefficients: impl Fn(&PartPosterior) -> Vec<f64>) -> DemandModel {
         let k = self.n_personas;
         let n_categories = (self.parts.len() - 1) / 2;
@@ -121,7 +125,9 @@ impl Posterior {
             persona: row.take_many(k),
             persona_offer: row.take_many(k),
         };
-        keep_signs(&VISIT_MOVING, &mut visit.moving);
+        if self.signs {
+            keep_signs(&VISIT_MOVING, &mut visit.moving);
+        }
         let (incidence, units) = self.parts[1..].split_at(n_categories);
         let mut categories: Vec<CategoryModel> = incidence
             .iter()
@@ -168,12 +174,14 @@ impl Posterior {
             shelf_realised: prices.shelf_realised[c],
             shelf_mean: prices.shelf_mean[c],
         };
-        keep_signs(&INCIDENCE_COMMON, &mut category.common);
-        keep_signs(&INCIDENCE_OWN, &mut category.own);
-        keep_signs(&UNITS_MOVING, &mut category.units.moving);
-        let mut response = [category.units.shelf, category.units.offer];
-        keep_signs(&UNITS_RESPONSE, &mut response);
-        [category.units.shelf, category.units.offer] = response;
+        if self.signs {
+            keep_signs(&INCIDENCE_COMMON, &mut category.common);
+            keep_signs(&INCIDENCE_OWN, &mut category.own);
+            keep_signs(&UNITS_MOVING, &mut category.units.moving);
+            let mut response = [category.units.shelf, category.units.offer];
+            keep_signs(&UNITS_RESPONSE, &mut response);
+            [category.units.shelf, category.units.offer] = response;
+        }
         category
     }
 }

@@ -115,13 +115,14 @@ pub fn past_promotions(history: &History, actions: &ActionMap) -> Vec<PastPromot
     for (index, (row, out)) in history.offers.iter().zip(&out).enumerate() {
         let offer = index as u16;
         let Some(action) = actions.action_of(offer).filter(|action| *action > 0) else { continue };
+        let content = actions.catalogue.offer(action);
         for weeks in runs(history.n_weeks, |week| out[week as usize]) {
             found.push(PastPromotion {
                 id: name(history, "offer", &row.offer_id, weeks.start),
                 kind: PromotionKind::Offer,
-                category: actions.catalogue.offer(action).category,
+                category: content.category,
                 weeks,
-                depth: row.depth,
+                depth: content.depth,
                 usual_depth: 0.0,
                 offer: Some(offer),
             });
