@@ -44,6 +44,7 @@ mod supplement;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod waterfall;
 pub mod world_page;
 mod world_page_cells;
 mod world_page_curves;
@@ -65,6 +66,7 @@ pub use error::ReportError;
 pub(crate) use format::{Sign, money, money_cents, number, percent};
 pub use input::*;
 pub use outcome::standard_glossary;
+pub use waterfall::{WaterfallBar, WaterfallInput, waterfall_svg};
 
 use canvas::Plot;
 

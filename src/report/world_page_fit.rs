@@ -241,7 +241,7 @@ pub enum LiftColumn {
 /// The columns in their order, with what they are called.
 pub(super) const LIFT_COLUMNS: [(LiftColumn, &str); 6] = [
     (LiftColumn::OwnLift, "Own lift"),
-    (LiftColumn::Cannibalised, "Cannibalised"),
+    (LiftColumn::Cannibalised, "Canni\u{ad}balised"),
     (LiftColumn::Halo, "Halo"),
     (LiftColumn::PulledForward, "Pulled forward"),
     (LiftColumn::Discount, "Discount"),
@@ -257,11 +257,21 @@ impl PromotionLift {
         })
     }
 
+    /// The parts that the promotion caused: all but the baseline.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &LiftPart> {
+        self.parts.iter().filter(|part| part.column != LiftColumn::Baseline)
+    }
+
+    /// What would have been earned anyway.
+    pub(super) fn baseline(&self) -> Option<Estimate> {
+        let baseline = self.parts.iter().find(|part| part.column == LiftColumn::Baseline);
+        baseline.map(|part| part.margin)
+    }
+
     /// Whether the parts sum to the incremental margin, to a cent or nine digits.
     fn sum_is_exact(&self) -> bool {
-        let counted = || self.parts.iter().filter(|part| part.column != LiftColumn::Baseline);
-        let sum: f64 = counted().map(|part| part.margin.value).sum();
-        let size: f64 = counted().map(|part| part.margin.value.abs()).sum();
+        let sum: f64 = self.counted().map(|part| part.margin.value).sum();
+        let size: f64 = self.counted().map(|part| part.margin.value.abs()).sum();
         (sum - self.incremental.value).abs() <= 0.01 + 1e-9 * size
     }
 }
