@@ -72,8 +72,12 @@ pub(super) enum Command {
     Check,
     /// Rebuild a run without a customer, and say what was touched
     Forget(Forget),
+    /// Split what past promotions brought: sold anyway, sold more, moved from elsewhere, cost
+    Lift(Lift),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
+    /// List the built-in environments and check that each keeps the contract
+    Envs(Envs),
 }
 
 /// Experiments.
@@ -146,4 +150,22 @@ pub(super) struct Worlds {
     /// Number of retailers
     #[arg(long, default_value_t = 5)]
     pub(super) n: u64,
+}
+
+/// Flags of `envs`.
+#[derive(Debug, Args)]
+pub(super) struct Envs {
+    /// Only this environment, such as Chain-v0
+    pub(super) id: Option<String>,
+}
+
+/// Flags of `lift`.
+#[derive(Debug, Args)]
+pub(super) struct Lift {
+    /// One promotion by its name in the table, in full
+    #[arg(long, value_name = "ID")]
+    pub(super) promotion: Option<String>,
+    /// Only the promotions that gave most money away
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) top: usize,
 }

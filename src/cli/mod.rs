@@ -1,10 +1,12 @@
 //! The command line: the only room that prints, reads flags and the clock, or picks exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
+mod envs;
 mod exit;
 mod flags;
 mod forget;
 mod ingested;
+mod lift;
 mod logs;
 mod progress;
 mod proposal;
@@ -52,6 +54,8 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
+        Command::Envs(args) => envs::envs(shared, args),
+        Command::Lift(args) => lift::lift(shared, args),
     }
 }
 

@@ -45,6 +45,7 @@ mod line;
 #[cfg(test)]
 mod made_shop;
 mod market;
+pub mod offers;
 mod presets;
 mod price_index;
 mod prices;
@@ -78,6 +79,7 @@ pub use error::DataError;
 pub use forget::Forgotten;
 pub use history::{Category, Cell, Exposure, History, OTHER_CATEGORY, OfferRow, hash_customer};
 pub use kind::{DataKind, LogReport};
+pub use offers::OfferContent;
 pub use product_lines::{ProductCell, ProductRow, ProductTable};
 pub use quality::{MarginSource, QualityReport};
 pub use rules::Rule;

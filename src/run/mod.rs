@@ -6,6 +6,7 @@ pub mod folder;
 pub mod forget;
 mod judge;
 mod learn;
+pub mod lift;
 pub mod load;
 mod people;
 mod prepare;

@@ -24,8 +24,10 @@ pub struct PartPosterior {
     pub part: String,
     /// The mode, shape `[p]`.
     pub mode: Vec<f64>,
-    /// Lower factor of the covariance by rows, `[p (p + 1) / 2]`.
+    /// Lower factor of the covariance by rows, `[p (p + 1) / 2]`, given what all categories share.
     pub factor: Vec<f64>,
+    /// How the coefficients move with standard normals that all categories share, `[p × s]`.
+    pub lean: Vec<f64>,
     /// Dispersion of units, 0 for the other parts.
     pub dispersion: f64,
 }
@@ -51,18 +53,26 @@ impl PartPosterior {
             Family::Bernoulli => 0.0,
         };
         let (name, mode) = (part.report.part.clone(), part.fit.beta.clone());
-        Self { part: name, mode, factor: rows.collect(), dispersion }
+        let (factor, lean) = (rows.collect(), part.lean.clone());
+        Self { part: name, mode, factor, lean, dispersion }
     }
 
     fn draw(&self, tree: SeedTree) -> Vec<f64> {
-        let mut stream = tree.child(&self.part).stream();
-        let normals: Vec<f64> =
-            self.mode.iter().map(|_| StandardNormal.sample(&mut stream)).collect();
+        let normals = |name: &str, n: usize| -> Vec<f64> {
+            let stream = tree.child(name).stream();
+            StandardNormal.sample_iter(stream).take(n).collect()
+        };
+        let n_shared = self.lean.len() / self.mode.len().max(1);
+        let kind = self.part.split(':').next().unwrap_or_default();
+        let own = normals(&self.part, self.mode.len());
+        let shared = normals(&format!("shared {kind}"), n_shared);
+        let sum = |row: &[f64], z: &[f64]| row.iter().zip(z).map(|(l, z)| l * z).sum::<f64>();
         let mut at = 0;
         let moved = self.mode.iter().enumerate().map(|(i, mode)| {
             let row = &self.factor[at..=at + i];
             at += i + 1;
-            mode + row.iter().zip(&normals).map(|(l, z)| l * z).sum::<f64>()
+            let lean = &self.lean[i * n_shared..(i + 1) * n_shared];
+            mode + sum(row, &own) + sum(lean, &shared)
         });
         moved.collect()
     }
