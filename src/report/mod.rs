@@ -57,7 +57,6 @@ mod world_page_sample;
 #[cfg(test)]
 mod world_page_tests;
 mod world_page_values;
-mod waterfall;
 
 use std::fs;
 use std::io;
