@@ -8,12 +8,9 @@ pub mod check;
 pub mod diagnostic;
 pub mod env;
 pub mod error;
-<<<<<<< HEAD
 pub mod exact;
 pub mod registry;
-=======
 pub mod pricing;
->>>>>>> wt_pricing
 pub mod retail;
 pub mod seed;
 pub mod space;

@@ -15,8 +15,6 @@ mod glm;
 mod left_out_tests;
 pub mod offers;
 pub mod panel;
-pub mod panel;
-pub mod panel;
 pub mod recovery;
 pub mod replay;
 mod spread;
