@@ -230,47 +230,62 @@ pub struct DistanceCell {
 /// [`ReportError::Page`] only through a bug in this room.
 pub fn render(page: &WorldPage, dir: &Path) -> Result<(), ReportError> {
     let page = world_page_cells::suppressed(page);
-    let evidence: Value = EVIDENCE
-        .iter()
-        .map(|kind| {
-            let words = context! {
-                label => kind.label(),
-                colour => hexadecimal(kind.color()),
-                meaning => kind.meaning(),
-            };
-            (kind.key(), words)
-        })
-        .collect();
-    let definitions = match page.method.definitions.as_slice() {
-        [] => standard_definitions(),
-        terms => terms.to_vec(),
-    };
-    let terms = page.ablation.iter().flat_map(|ablation| &ablation.rows);
     Supplement {
         file: "world.html",
         template: TEMPLATE,
         currency: &page.currency,
         input: Value::from_serialize(&page),
-        words: context! {
-            intervals => interval_words(page.interval_level),
-            outcomes => outcomes(&page.card),
-            evidence,
-            has_ceiling => page.distributions.iter().flat_map(|all| &all.rows)
-                .any(|row| row.against_itself.is_finite()),
-            definitions => Value::from_serialize(&definitions),
-            term_verdicts => terms.map(|term| term.verdict()).collect::<Vec<_>>(),
-            response_plots => &world_page_plots::RESPONSE_NAMES[..],
-            sums => page.promotions.as_ref().map(PastPromotions::sums_are_exact),
-            largest => page.promotions.as_ref().map(PastPromotions::largest),
-            lift_columns => LIFT_COLUMNS.map(|(_, name)| name).to_vec(),
-            lifts => page.promotions.iter().flat_map(|past| &past.top)
-                .map(|promotion| promotion.columns().to_vec()).collect::<Vec<_>>(),
-            lift_intervals => page.promotions.as_ref().map(|past| interval_words(past.interval_level)),
-        },
+        words: words(&page),
         plots: world_page_plots::plots(&page)?,
         plot_names: &world_page_plots::PLOT_NAMES,
     }
     .write(dir)
+}
+
+/// What the template shows beside the input.
+fn words(page: &WorldPage) -> Value {
+    let definitions = match page.method.definitions.as_slice() {
+        [] => standard_definitions(),
+        terms => terms.to_vec(),
+    };
+    let mut distributions = page.distributions.iter().flat_map(|all| &all.rows);
+    let terms = page.ablation.iter().flat_map(|ablation| &ablation.rows);
+    context! {
+        intervals => interval_words(page.interval_level),
+        outcomes => outcomes(&page.card),
+        has_ceiling => distributions.any(|row| row.against_itself.is_finite()),
+        evidence => evidence(),
+        response_plots => &world_page_plots::RESPONSE_NAMES[..],
+        term_verdicts => terms.map(AblationRow::verdict).collect::<Vec<_>>(),
+        lift => page.promotions.as_ref().map(lift),
+        definitions => Value::from_serialize(&definitions),
+    }
+}
+
+/// Name, colour and meaning of every kind of evidence.
+fn evidence() -> Value {
+    let words = |kind: Evidence| {
+        context! {
+            label => kind.label(),
+            colour => hexadecimal(kind.color()),
+            meaning => kind.meaning(),
+        }
+    };
+    EVIDENCE.iter().map(|kind| (kind.key(), words(*kind))).collect()
+}
+
+/// What is worked out from the past promotions.
+fn lift(past: &PastPromotions) -> Value {
+    let baseline = past.top.first().and_then(PromotionLift::baseline);
+    let amounts = past.top.iter().map(|promotion| promotion.columns().to_vec());
+    context! {
+        intervals => interval_words(past.interval_level),
+        baseline => baseline.map(Value::from_serialize),
+        columns => LIFT_COLUMNS.map(|(_, name)| name).to_vec(),
+        amounts => amounts.collect::<Vec<_>>(),
+        largest => past.largest(),
+        is_exact => past.sums_are_exact(),
+    }
 }
 
 /// The names of the lines of the card by their outcome.

@@ -111,11 +111,11 @@ fn draw_panel(
         canvas.text(&label, (x.at(place), bottom + 14.0), Anchor::Middle, MUTED, 11.0);
     }
     canvas.line((left, bottom), (right, bottom), MUTED, 1.0);
+    canvas.path(&panel.steps(0, x, y), INK, 2.5);
+    canvas.path(&panel.steps(1, x, y), CHOSEN, 1.5);
     if let Some((place, [actual, simulated])) = panel.largest_gap() {
         canvas.line((x.at(place), y.at(actual)), (x.at(place), y.at(simulated)), CURRENT, 4.0);
     }
-    canvas.path(&panel.steps(0, x, y), INK, 2.5);
-    canvas.path(&panel.steps(1, x, y), CHOSEN, 1.5);
 }
 
 /// Places along the axis with their labels; on a log scale the powers of ten.

@@ -169,20 +169,35 @@ impl AblationRow {
 pub struct PastPromotions {
     /// Coverage of the intervals of this part as a fraction, for example 0.9.
     pub interval_level: f64,
-    /// Promotions that were taken apart.
+    /// Promotions found in the history.
+    pub found: u64,
+    /// Promotions that were taken apart; `remarks` say which, when not all were.
     pub judged: u64,
-    /// Promotions that could not be, with the reason in `remarks`.
-    pub not_judged: u64,
-    /// Share of the judged ones that lost margin.
-    pub share_losing: Estimate,
-    /// What is known of other retailers, for example "59 % worldwide (Nielsen 2015)".
-    pub reference: String,
-    /// Incremental margin of all judged promotions together.
+    /// Incremental margin of the judged promotions together; unknown when it was not worked out.
     pub total: Estimate,
+    /// What the judged promotions of each kind have in common.
+    pub kinds: Vec<PromotionKindRow>,
+    /// Share of promotions that lose margin elsewhere, for example "59 % worldwide (Nielsen 2015)".
+    pub reference: String,
     /// The promotions to be listed, largest first; the first one is drawn as a waterfall.
     pub top: Vec<PromotionLift>,
     /// What to keep in mind; whole sentences.
     pub remarks: Vec<String>,
+}
+
+/// What promotions of one kind have in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct PromotionKindRow {
+    /// Kind, for example "At the shelf" or "Offers to chosen customers".
+    pub kind: String,
+    /// Promotions of this kind that were taken apart.
+    pub promotions: u64,
+    /// Share of them that lost margin.
+    pub share_losing: Estimate,
+    /// Units that were only bought earlier, as a share of the lift.
+    pub dip: Estimate,
+    /// Net units of other categories for every unit of lift.
+    pub halo: Estimate,
 }
 
 /// One promotion taken apart: `incremental` is the sum of all parts but the baseline.
@@ -241,7 +256,7 @@ pub enum LiftColumn {
 /// The columns in their order, with what they are called.
 pub(super) const LIFT_COLUMNS: [(LiftColumn, &str); 6] = [
     (LiftColumn::OwnLift, "Own lift"),
-    (LiftColumn::Cannibalised, "Cannibalised"),
+    (LiftColumn::Cannibalised, "Canni\u{ad}balised"),
     (LiftColumn::Halo, "Halo"),
     (LiftColumn::PulledForward, "Pulled forward"),
     (LiftColumn::Discount, "Discount"),
@@ -257,11 +272,21 @@ impl PromotionLift {
         })
     }
 
+    /// The parts that the promotion caused: all but the baseline.
+    pub(super) fn counted(&self) -> impl Iterator<Item = &LiftPart> {
+        self.parts.iter().filter(|part| part.column != LiftColumn::Baseline)
+    }
+
+    /// What would have been earned anyway.
+    pub(super) fn baseline(&self) -> Option<Estimate> {
+        let baseline = self.parts.iter().find(|part| part.column == LiftColumn::Baseline);
+        baseline.map(|part| part.margin)
+    }
+
     /// Whether the parts sum to the incremental margin, to a cent or nine digits.
     fn sum_is_exact(&self) -> bool {
-        let counted = || self.parts.iter().filter(|part| part.column != LiftColumn::Baseline);
-        let sum: f64 = counted().map(|part| part.margin.value).sum();
-        let size: f64 = counted().map(|part| part.margin.value.abs()).sum();
+        let sum: f64 = self.counted().map(|part| part.margin.value).sum();
+        let size: f64 = self.counted().map(|part| part.margin.value.abs()).sum();
         (sum - self.incremental.value).abs() <= 0.01 + 1e-9 * size
     }
 }

@@ -3,13 +3,16 @@
 use super::canvas::{CANDIDATE, CHOSEN, CURRENT, ORACLE, Plot};
 use super::error::ReportError;
 use super::legend::Key;
-use super::world_page::{Ablation, Evidence, PastPromotions, ResponseGroup, Unit, WorldPage};
+use super::waterfall::{WaterfallBar, WaterfallInput, waterfall};
+use super::world_page::{
+    Ablation, Evidence, LiftPart, PastPromotions, PromotionLift, ResponseGroup, Unit, WorldPage,
+};
 use super::world_page_fit::EVIDENCE;
 use super::world_page_forest::{Forest, ForestRow};
 use super::{world_page_curves, world_page_fidelity as fidelity};
 
 /// Every plot the world page may hold.
-pub(super) const PLOT_NAMES: [&str; 9] = [
+pub(super) const PLOT_NAMES: [&str; 10] = [
     "world-weeks",
     "world-published",
     "world-distributions",
@@ -18,8 +21,11 @@ pub(super) const PLOT_NAMES: [&str; 9] = [
     RESPONSE_NAMES[2],
     RESPONSE_NAMES[3],
     "world-terms",
+    WATERFALL,
     "world-promotions",
 ];
+
+const WATERFALL: &str = "world-waterfall";
 
 /// The plots of the responses, in their order.
 pub(super) const RESPONSE_NAMES: [&str; 4] =
@@ -41,6 +47,10 @@ pub(super) fn plots(page: &WorldPage) -> Result<Vec<Plot>, ReportError> {
         curves,
         page.ablation.as_ref().map(terms).transpose()?.flatten(),
         page.promotions.as_ref().map(|past| promotions(past, currency)).transpose()?.flatten(),
+        match page.promotions.as_ref().and_then(|past| past.top.first()) {
+            Some(largest) => waterfall(WATERFALL, &bars(largest, currency))?,
+            None => None,
+        },
     ];
     for (name, group) in RESPONSE_NAMES.into_iter().zip(&page.responses) {
         plots.push(response(name, group)?);
@@ -104,6 +114,27 @@ fn terms(ablation: &Ablation) -> Result<Option<Plot>, ReportError> {
         rows: rows.collect(),
     }
     .draw()
+}
+
+/// The parts of a promotion and what they sum to. What would have been earned anyway is left out: it
+/// would dwarf the rest.
+fn bars(promotion: &PromotionLift, currency: &str) -> WaterfallInput {
+    let part = |part: &LiftPart| WaterfallBar {
+        label: part.name.clone(),
+        value: part.margin,
+        is_level: false,
+    };
+    let earned = WaterfallBar {
+        label: "incremental margin".into(),
+        value: promotion.incremental,
+        is_level: true,
+    };
+    WaterfallInput {
+        title: format!("Margin that {} brought, part by part", promotion.name),
+        axis: "Margin against no promotion".into(),
+        currency: Some(currency.into()),
+        bars: promotion.counted().map(part).chain([earned]).collect(),
+    }
 }
 
 fn promotions(past: &PastPromotions, currency: &str) -> Result<Option<Plot>, ReportError> {

@@ -376,11 +376,21 @@ fn promotion(index: usize) -> PromotionLift {
 }
 
 fn promotions() -> PastPromotions {
+    let kind = |kind: &str, promotions, [share_losing, dip, halo]: [Estimate; 3]| {
+        PromotionKindRow { kind: kind.into(), promotions, share_losing, dip, halo }
+    };
     PastPromotions {
         interval_level: 0.9,
+        found: 30,
         judged: 27,
-        not_judged: 3,
-        share_losing: Estimate::new(0.63, 0.52, 0.74),
+        kinds: vec![
+            kind("At the shelf", 19, [around(0.58, 0.12), around(0.11, 0.05), around(0.14, 0.06)]),
+            kind(
+                "Offers to chosen customers",
+                8,
+                [around(0.75, 0.2), around(0.06, 0.07), Estimate::unknown()],
+            ),
+        ],
         reference: "59 % worldwide (Nielsen 2015)".into(),
         total: around(-4_300.0, 2_900.0),
         top: (0..8).map(promotion).collect(),
