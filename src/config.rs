@@ -1,7 +1,7 @@
 //! The config of a run: what a team writes in TOML, with every default in one place.
 
 use crate::data::DataConfig;
-use crate::demand::FitConfig;
+use crate::demand::{FitConfig, PricingConfig};
 use crate::features::PersonaConfig;
 use promopt_agents::schedule::Linear;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
@@ -34,6 +34,8 @@ pub struct Config {
     pub guardrails: Guardrails,
     /// Episodes.
     pub environment: PromotionConfig,
+    /// Pricing; only read for weekly sales of stores.
+    pub pricing: PricingConfig,
     /// Learning.
     pub train: TrainSettings,
     /// Judging.
@@ -99,6 +101,7 @@ impl Default for Config {
             offers: OffersConfig::default(),
             guardrails: Guardrails::default(),
             environment: PromotionConfig::default(),
+            pricing: PricingConfig::default(),
             train: TrainSettings::default(),
             judge: JudgeConfig::default(),
         }
@@ -212,6 +215,7 @@ impl Config {
         let fits = cost.is_finite() && cost >= 0.0;
         require(fits, "offers.contact_cost", "money of at least 0", cost.to_string())?;
         self.guardrails.validate()?;
+        self.pricing.validate()?;
         let prices = &self.environment.budget_prices;
         let fits = !prices.is_empty() && prices.iter().all(|p| p.is_finite() && *p >= 0.0);
         require(

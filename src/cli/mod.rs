@@ -6,6 +6,7 @@ mod flags;
 mod forget;
 mod ingested;
 mod logs;
+mod priced;
 mod progress;
 mod proposal;
 mod stages;

@@ -13,6 +13,7 @@ mod glm;
 #[cfg(test)]
 mod left_out_tests;
 pub mod panel;
+pub mod pricing;
 pub mod replay;
 mod spread;
 pub mod targeting;
@@ -25,5 +26,6 @@ pub use curves::ResponseSummary;
 pub use error::DemandError;
 pub use fit::{FitConfig, FittedDemand};
 pub use panel::{Panel, PanelLine};
+pub use pricing::{FittedPricing, PricingConfig};
 pub use replay::{LoggedAction, Replay, WeekView};
 pub use world::Ground;

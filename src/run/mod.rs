@@ -9,6 +9,7 @@ mod learn;
 pub mod load;
 mod people;
 mod prepare;
+mod price;
 mod render;
 pub mod score;
 pub mod stage;

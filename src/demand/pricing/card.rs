@@ -35,7 +35,10 @@ impl Line {
             known: self.known.to_owned(),
             band: format!(
                 "pass {} to {}, warn {} to {}",
-                show(low), show(high), show(least), show(most)
+                show(low),
+                show(high),
+                show(least),
+                show(most)
             ),
             verdict: verdict(found.value, self.bands),
             is_share: self.is_share,

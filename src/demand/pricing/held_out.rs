@@ -104,8 +104,7 @@ pub(super) fn choose(
     let mut trials = Vec::new();
     for stock_decay in DECAYS {
         for cross_strength in CROSS_STRENGTHS {
-            let strengths =
-                Strengths { stock_decay: Some(stock_decay), cross_strength, harmonics };
+            let strengths = Strengths { stock_decay: Some(stock_decay), cross_strength, harmonics };
             let fitted = estimate(panel, from, strengths)?;
             let error = squared_error(panel, &fitted, (from, until), &variances);
             trials.push(Trial { stock_decay, cross_strength, error });
