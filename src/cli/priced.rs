@@ -27,6 +27,10 @@ pub(super) fn fitted(resolved: &Resolved, json: bool) -> Result<String, Failure>
     Ok(out)
 }
 
+fn dash() -> String {
+    "–".to_owned()
+}
+
 fn table(out: &mut String, fitted: &FittedPricing) -> std::fmt::Result {
     let level = 100.0 * fitted.interval_level;
     writeln!(
@@ -40,18 +44,18 @@ fn table(out: &mut String, fitted: &FittedPricing) -> std::fmt::Result {
         "held out",
         "margin"
     )?;
-    for (product, held) in fitted.products.iter().zip(&fitted.held_out.products) {
+    for product in &fitted.products {
+        let held = fitted.held_out.products.iter().find(|held| held.product == product.product);
+        let held = held.map_or_else(dash, |held| format!("{:.0} %", 100.0 * held.units_mape));
+        let plain = product.plain.map_or_else(dash, |plain| format!("{:.2}", plain.value));
         let own = &product.own;
-        let feature =
-            product.feature.map_or_else(|| "–".to_owned(), |f| format!("{:.2}", f.value.exp()));
+        let feature = product.feature.map_or_else(dash, |f| format!("{:.2}", f.value.exp()));
         writeln!(
             out,
-            "{:<20} {:>10.2}  {:<18} {:>7.2} {feature:>9} {:>8.0} % {:>6.0} %",
+            "{:<20} {:>10.2}  {:<18} {plain:>7} {feature:>9} {held:>10} {:>6.0} %",
             product.product,
             own.value,
             format!("[{:.2}, {:.2}]", own.lower, own.upper),
-            product.plain.value,
-            100.0 * held.units_mape,
             100.0 * product.margin_rate
         )?;
     }

@@ -5,8 +5,8 @@ use super::folder::write_json;
 use super::stage::Job;
 use crate::data::store;
 use crate::demand::pricing::{
-    Coefficient, Evidence, FittedPricing, HeldOutProduct, LineVerdict, PricedProduct, Range, Rung,
-    fit_pricing,
+    Coefficient, Evidence, FittedPricing, HeldOutProduct, LineVerdict, PlainElasticity,
+    PricedProduct, Range, Rung, fit_pricing,
 };
 use crate::report::pricing_page::{
     HeldOutRow, LadderPoint, PricingCardRow, PricingPage, PricingRow, render,
@@ -105,12 +105,13 @@ fn row(product: &PricedProduct) -> PricingRow {
         let points = product.ladder.iter().filter(|rung| rung.feature == feature);
         points.map(point).collect::<Vec<_>>()
     };
+    let plain = |of: fn(&PlainElasticity) -> f64| product.plain.as_ref().map_or(f64::NAN, of);
     PricingRow {
         name: product.product.clone(),
         own: coefficient(&product.own),
-        plain: product.plain.value,
-        plain_error: product.plain.error_by_store,
-        plain_error_wide: product.plain.error,
+        plain: plain(|one| one.value),
+        plain_error: plain(|one| one.error_by_store),
+        plain_error_wide: plain(|one| one.error),
         feature: multiplier(product.feature.as_ref()),
         deal: multiplier(product.deal.as_ref()),
         evidence: evidence(product.own.evidence).to_owned(),

@@ -98,7 +98,7 @@ impl ProductEstimate {
 /// Fits all rows before a week.
 ///
 /// # Errors
-/// [`DemandError::StoreWeeks`] when a product has no price variation at all.
+/// [`DemandError::StoreWeeks`] when no product's own price moves, or nothing of one varies.
 pub(super) fn estimate(
     panel: &Panel,
     until: i64,
@@ -115,6 +115,9 @@ pub(super) fn estimate(
         .into_par_iter()
         .map(|product| fit_alone(panel, product, until, columns, strengths.stock_decay))
         .collect::<Result<_, _>>()?;
+    if alone.iter().enumerate().all(|(product, (_, fitted, _))| !fitted.kept.contains(&product)) {
+        return Err(no_variation(panel, 0));
+    }
     let spreads = spreads(&columns, &alone, strengths.cross_strength);
     let products = alone
         .into_par_iter()
@@ -126,7 +129,7 @@ pub(super) fn estimate(
         })
         .collect::<Result<_, _>>()?;
     let spread_of = |key: &Key| spreads.get(key).copied();
-    let none = Spread { mean: 0.0, variance: 0.0 };
+    let none = Spread { mean: 0.0, mean_variance: 0.0, variance: 0.0 };
     Ok(Estimate {
         columns,
         strengths,
@@ -247,7 +250,7 @@ fn pooled(
     for (column, spread) in prior.iter().enumerate() {
         // A column that neither the rows nor other products tell is held at 0.
         let untold = precision[column * p + column] == 0.0;
-        let weight = match spread.precision().min(PRECISION_MAX) {
+        let weight = match (1.0 / spread.prior_variance()).min(PRECISION_MAX) {
             0.0 if untold => PRECISION_MAX,
             weight => weight,
         };
@@ -264,7 +267,7 @@ fn pooled(
         let variance = cholesky::solve_factored(&factor, unit)[column];
         sd.push(variance.sqrt());
         if let Some(at) = alone.kept.iter().position(|kept| *kept == column) {
-            is_pooled[column] = alone.covariance[at * k + at] > prior[column].variance;
+            is_pooled[column] = alone.covariance[at * k + at] > prior[column].prior_variance();
         }
     }
     let (intercepts, x_means) = store_effects(&alone, p, &beta);

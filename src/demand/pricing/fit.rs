@@ -30,7 +30,7 @@ const CARRIED_NOTE: f64 = 0.02;
 /// number of threads.
 ///
 /// # Errors
-/// [`DemandError::StoreWeeks`] when there are too few weeks or a product's price never moves.
+/// [`DemandError::StoreWeeks`] when there are too few weeks or no product's price ever moves.
 pub fn fit_pricing(
     table: &StoreWeekTable,
     config: &PricingConfig,
@@ -75,7 +75,7 @@ pub fn fit_pricing(
 }
 
 /// Two-sided quantile of the normal distribution.
-fn normal_quantile(level: f64) -> f64 {
+pub(super) fn normal_quantile(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + level / 2.0)
 }
 
@@ -155,17 +155,15 @@ fn priced(
     }
 }
 
-fn plain_elasticity(one: &ProductEstimate, product: usize) -> PlainElasticity {
+fn plain_elasticity(one: &ProductEstimate, product: usize) -> Option<PlainElasticity> {
     let alone = &one.alone;
-    let k = alone.kept.len();
-    match alone.kept.iter().position(|kept| *kept == product) {
-        Some(at) => PlainElasticity {
-            value: alone.beta[at],
-            error_by_store: alone.by_store[at * k + at].sqrt(),
-            error: alone.covariance[at * k + at].sqrt(),
-        },
-        None => PlainElasticity { value: f64::NAN, error_by_store: f64::NAN, error: f64::NAN },
-    }
+    let at = alone.kept.iter().position(|kept| *kept == product)?;
+    let place = at * alone.kept.len() + at;
+    Some(PlainElasticity {
+        value: alone.beta[at],
+        error_by_store: alone.by_store[place].sqrt(),
+        error: alone.covariance[place].sqrt(),
+    })
 }
 
 fn model(panel: &Panel, all: &Estimate, costs: &[Cost]) -> PricingModel {

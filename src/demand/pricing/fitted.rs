@@ -84,8 +84,8 @@ pub struct PricedProduct {
     pub rows: usize,
     /// Own-price elasticity.
     pub own: Coefficient,
-    /// The same by the plain specification.
-    pub plain: PlainElasticity,
+    /// The same by the plain specification; `None` when the product's price never moved.
+    pub plain: Option<PlainElasticity>,
     /// Elasticities with the price of every product of the group; its own place repeats `own`.
     pub prices: Vec<Coefficient>,
     /// Log multiplier of a feature ad.
