@@ -1,7 +1,7 @@
 //! The config of a run: what a team writes in TOML, with every default in one place.
 
 use crate::data::DataConfig;
-use crate::demand::{FitConfig, OffersConfig};
+use crate::demand::{FitConfig, OffersConfig, PricingConfig};
 use crate::features::PersonaConfig;
 use promopt_agents::schedule::Linear;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
@@ -34,6 +34,8 @@ pub struct Config {
     pub guardrails: Guardrails,
     /// Episodes.
     pub environment: PromotionConfig,
+    /// Pricing; only read for weekly sales of stores.
+    pub pricing: PricingConfig,
     /// Learning.
     pub train: TrainSettings,
     /// Judging.
@@ -89,6 +91,7 @@ impl Default for Config {
             offers: OffersConfig::default(),
             guardrails: Guardrails::default(),
             environment: PromotionConfig::default(),
+            pricing: PricingConfig::default(),
             train: TrainSettings::default(),
             judge: JudgeConfig::default(),
         }
@@ -190,6 +193,7 @@ impl Config {
         require(self.environment.horizon > 0, "environment.horizon", "at least 1", "0".to_owned())?;
         self.offers.validate()?;
         self.guardrails.validate()?;
+        self.pricing.validate()?;
         let prices = &self.environment.budget_prices;
         let fits = !prices.is_empty() && prices.iter().all(|p| p.is_finite() && *p >= 0.0);
         require(

@@ -9,6 +9,7 @@ mod forget;
 mod ingested;
 mod lift;
 mod logs;
+mod priced;
 mod progress;
 mod proposal;
 mod stages;

@@ -9,6 +9,7 @@ mod folder;
 mod product_tables;
 mod sink;
 mod snapshot;
+mod weeks;
 
 use std::path::Path;
 
@@ -28,6 +29,7 @@ pub use product_tables::{Ledger, ProductWeek, read_ledger, read_lines, read_prod
 pub(super) use sink::FolderSink;
 pub use sink::LedgerFacts;
 pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
+pub use weeks::load_store_weeks;
 
 const FORMAT_VERSION: u32 = 4;
 

@@ -29,6 +29,8 @@ mod persona_sample;
 #[cfg(test)]
 mod persona_tests;
 mod price_strips;
+pub mod pricing_page;
+mod pricing_plots;
 pub mod quality_page;
 #[cfg(test)]
 mod quality_sample;

@@ -10,6 +10,7 @@ pub mod lift;
 pub mod load;
 mod people;
 mod prepare;
+mod price;
 mod render;
 pub mod score;
 pub mod stage;

@@ -1,6 +1,8 @@
 //! The fit beside what is known of promotions: lines with pass, warn and fail bands.
 
+use super::fit::normal_quantile;
 use super::fitted::{FittedPricing, LineVerdict, PricingLine, Range};
+use super::held_out::{HeldOut, HeldOutWeek};
 use super::readout::{Readout, quantiles};
 
 /// Bands of a line: pass inside the first, warn inside the second.
@@ -35,7 +37,10 @@ impl Line {
             known: self.known.to_owned(),
             band: format!(
                 "pass {} to {}, warn {} to {}",
-                show(low), show(high), show(least), show(most)
+                show(low),
+                show(high),
+                show(least),
+                show(most)
             ),
             verdict: verdict(found.value, self.bands),
             is_share: self.is_share,
@@ -110,7 +115,25 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// All lines; those on draws carry intervals, held-out errors do not.
+/// A figure over all product-weeks, with the normal interval of the jackknife that leaves out one week
+/// (of all products) at a time: products share the weather of a week.
+fn by_week(held: &HeldOut, level: f64, of: &dyn Fn(&[&HeldOutWeek]) -> f64) -> Range {
+    let all: Vec<&HeldOutWeek> = held.products.iter().flat_map(|one| &one.weeks).collect();
+    let mut numbers: Vec<i64> = all.iter().map(|week| week.week).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let without = numbers.iter().map(|number| {
+        of(&all.iter().copied().filter(|week| week.week != *number).collect::<Vec<_>>())
+    });
+    let without: Vec<f64> = without.collect();
+    let (n, middle) = (without.len() as f64, mean(without.iter().copied()));
+    let squares: f64 = without.iter().map(|value| (value - middle).powi(2)).sum();
+    let reach = normal_quantile(level) * ((n - 1.0) / n * squares).sqrt();
+    let value = of(&all);
+    Range { value, lower: (value - reach).max(0.0), upper: value + reach }
+}
+
+/// All lines: intervals over posterior draws, and over weeks for held-out errors.
 pub(super) fn lines(
     fitted: &FittedPricing,
     (best, draws): (&Readout<'_>, &[Readout<'_>]),
@@ -132,10 +155,20 @@ pub(super) fn lines(
         lines.push(CANNIBALISED.against(over(&|at| median((0..n).map(|i| at.cannibalised(i))))));
     }
     lines.push(DIP.against(over(&|at| mean((0..n).map(|i| at.dip(i))))));
-    let held = &fitted.held_out;
-    let exactly = |value: f64| Range { value, lower: f64::NAN, upper: f64::NAN };
-    lines.push(UNITS.against(exactly(held.units_mape / held.naive_mape)));
-    lines.push(COVERAGE80.against(exactly(held.coverage80)));
-    lines.push(COVERAGE95.against(exactly(held.coverage95)));
+    let held = |of: &dyn Fn(&[&HeldOutWeek]) -> f64| by_week(&fitted.held_out, level, of);
+    let error = |of: &dyn Fn(&HeldOutWeek) -> f64, weeks: &[&HeldOutWeek]| {
+        mean(weeks.iter().map(|week| (of(week) - week.actual).abs() / week.actual))
+    };
+    lines.push(UNITS.against(held(&|weeks| {
+        error(&|week| week.expected, weeks) / error(&|week| week.naive, weeks)
+    })));
+    let inside = |week: &HeldOutWeek, (low, high): (f64, f64)| {
+        f64::from(u8::from(low <= week.actual && week.actual <= high))
+    };
+    let share = |of: &dyn Fn(&HeldOutWeek) -> f64, weeks: &[&HeldOutWeek]| {
+        mean(weeks.iter().map(|week| of(week)))
+    };
+    lines.push(COVERAGE80.against(held(&|weeks| share(&|week| inside(week, week.band80), weeks))));
+    lines.push(COVERAGE95.against(held(&|weeks| share(&|week| inside(week, week.band95), weeks))));
     lines
 }

@@ -63,11 +63,8 @@ impl Columns {
         if column < self.n_products {
             return if column == product { Role::Own } else { Role::Cross };
         }
-        let flags = [
-            (self.feature, Role::Feature),
-            (self.deal, Role::Deal),
-            (self.stock, Role::Stock),
-        ];
+        let flags =
+            [(self.feature, Role::Feature), (self.deal, Role::Deal), (self.stock, Role::Stock)];
         let mut present = flags.into_iter().filter(|(there, _)| *there).map(|(_, role)| role);
         let at = column - self.n_products;
         let n_present = flags.iter().filter(|(there, _)| *there).count();

@@ -26,8 +26,6 @@ use std::collections::BTreeMap;
 const STOCK_ROUNDS: usize = 2;
 /// Largest precision a spread may have as a prior.
 const PRECISION_MAX: f64 = 1e8;
-/// Share of the weight beyond which a prior decides a coefficient.
-const MOSTLY: f64 = 0.5;
 
 /// What is fitted, and how strongly it is pooled.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,9 +49,9 @@ pub(super) struct ProductEstimate {
     pub(super) sd: Vec<f64>,
     /// Lower Cholesky factor of the posterior precision, `[p × p]`.
     pub(super) factor: Vec<f64>,
-    /// Share of the weight that pooling has in each coefficient, `1 − sd_post² V⁻¹`; 1 where the rows
-    /// of the product could not tell it.
-    pub(super) pooled_share: Vec<f64>,
+    /// Whether each coefficient leans on the other products: its own error is wider than the spread
+    /// over products, or its rows could not tell it at all.
+    pub(super) is_pooled: Vec<bool>,
     /// Store effects at the pooled coefficients.
     pub(super) intercepts: Vec<f64>,
     /// Column means by store, `[n_stores × p]`, those of an absent store set to the mean of the others.
@@ -81,11 +79,6 @@ pub(super) struct Estimate {
 }
 
 impl ProductEstimate {
-    /// Whether the rows of the product said less than pooling about a column.
-    pub(super) fn is_mostly_pooled(&self, column: usize) -> bool {
-        self.pooled_share[column] > MOSTLY
-    }
-
     /// Log units of a row at given coefficients, whose store effects follow from the means.
     pub(super) fn log_units(&self, x: &[f64], store: usize, beta: &[f64]) -> f64 {
         let means = &self.x_means[store * x.len()..(store + 1) * x.len()];
@@ -105,7 +98,7 @@ impl ProductEstimate {
 /// Fits all rows before a week.
 ///
 /// # Errors
-/// [`DemandError::StoreWeeks`] when a product has no price variation at all.
+/// [`DemandError::StoreWeeks`] when no product's own price moves, or nothing of one varies.
 pub(super) fn estimate(
     panel: &Panel,
     until: i64,
@@ -122,6 +115,9 @@ pub(super) fn estimate(
         .into_par_iter()
         .map(|product| fit_alone(panel, product, until, columns, strengths.stock_decay))
         .collect::<Result<_, _>>()?;
+    if alone.iter().enumerate().all(|(product, (_, fitted, _))| !fitted.kept.contains(&product)) {
+        return Err(no_variation(panel, 0));
+    }
     let spreads = spreads(&columns, &alone, strengths.cross_strength);
     let products = alone
         .into_par_iter()
@@ -133,7 +129,7 @@ pub(super) fn estimate(
         })
         .collect::<Result<_, _>>()?;
     let spread_of = |key: &Key| spreads.get(key).copied();
-    let none = Spread { mean: 0.0, variance: 0.0 };
+    let none = Spread { mean: 0.0, mean_variance: 0.0, variance: 0.0 };
     Ok(Estimate {
         columns,
         strengths,
@@ -254,7 +250,7 @@ fn pooled(
     for (column, spread) in prior.iter().enumerate() {
         // A column that neither the rows nor other products tell is held at 0.
         let untold = precision[column * p + column] == 0.0;
-        let weight = match spread.precision().min(PRECISION_MAX) {
+        let weight = match (1.0 / spread.prior_variance()).min(PRECISION_MAX) {
             0.0 if untold => PRECISION_MAX,
             weight => weight,
         };
@@ -264,14 +260,14 @@ fn pooled(
     let factor = cholesky::factor(precision, p)?;
     let beta = cholesky::solve_factored(&factor, right);
     let mut sd = Vec::with_capacity(p);
-    let mut pooled_share = vec![1.0; p];
+    let mut is_pooled = vec![true; p];
     for column in 0..p {
         let mut unit = vec![0.0; p];
         unit[column] = 1.0;
         let variance = cholesky::solve_factored(&factor, unit)[column];
         sd.push(variance.sqrt());
         if let Some(at) = alone.kept.iter().position(|kept| *kept == column) {
-            pooled_share[column] = (1.0 - variance / alone.covariance[at * k + at]).clamp(0.0, 1.0);
+            is_pooled[column] = alone.covariance[at * k + at] > prior[column].prior_variance();
         }
     }
     let (intercepts, x_means) = store_effects(&alone, p, &beta);
@@ -281,7 +277,7 @@ fn pooled(
         beta,
         sd,
         factor,
-        pooled_share,
+        is_pooled,
         intercepts,
         x_means,
         level,

@@ -30,7 +30,7 @@ const CARRIED_NOTE: f64 = 0.02;
 /// number of threads.
 ///
 /// # Errors
-/// [`DemandError::StoreWeeks`] when there are too few weeks or a product's price never moves.
+/// [`DemandError::StoreWeeks`] when there are too few weeks or no product's price ever moves.
 pub fn fit_pricing(
     table: &StoreWeekTable,
     config: &PricingConfig,
@@ -42,8 +42,7 @@ pub fn fit_pricing(
     let (strengths, trials) = choose(&panel, config.holdout_weeks, harmonics)?;
     let from = panel.last_weeks(config.holdout_weeks);
     let before = estimate(&panel, from, strengths)?;
-    let held_out =
-        judge(&panel, &before, from, (config.draws, trials), seed.child("held-out"));
+    let held_out = judge(&panel, &before, from, (config.draws, trials), seed.child("held-out"));
     let all = estimate(&panel, i64::MAX, strengths)?;
     let plain = Strengths { stock_decay: None, harmonics: 0, ..strengths };
     let plain = estimate(&panel, i64::MAX, plain)?;
@@ -76,7 +75,7 @@ pub fn fit_pricing(
 }
 
 /// Two-sided quantile of the normal distribution.
-fn normal_quantile(level: f64) -> f64 {
+pub(super) fn normal_quantile(level: f64) -> f64 {
     Normal::standard().inverse_cdf(0.5 + level / 2.0)
 }
 
@@ -99,7 +98,7 @@ fn coefficient(one: &ProductEstimate, column: usize, quantile: f64, role: Role) 
     let (value, reach) = (one.beta[column], quantile * one.sd[column]);
     let at = one.alone.kept.iter().position(|kept| *kept == column);
     let evidence = match role {
-        _ if one.is_mostly_pooled(column) => Evidence::Pooled,
+        _ if one.is_pooled[column] => Evidence::Pooled,
         Role::Season(_) => Evidence::Observational,
         _ => Evidence::Quasi,
     };
@@ -156,19 +155,15 @@ fn priced(
     }
 }
 
-fn plain_elasticity(one: &ProductEstimate, product: usize) -> PlainElasticity {
+fn plain_elasticity(one: &ProductEstimate, product: usize) -> Option<PlainElasticity> {
     let alone = &one.alone;
-    let k = alone.kept.len();
-    match alone.kept.iter().position(|kept| *kept == product) {
-        Some(at) => PlainElasticity {
-            value: alone.beta[at],
-            error_by_store: alone.by_store[at * k + at].sqrt(),
-            error: alone.covariance[at * k + at].sqrt(),
-        },
-        None => {
-            PlainElasticity { value: f64::NAN, error_by_store: f64::NAN, error: f64::NAN }
-        }
-    }
+    let at = alone.kept.iter().position(|kept| *kept == product)?;
+    let place = at * alone.kept.len() + at;
+    Some(PlainElasticity {
+        value: alone.beta[at],
+        error_by_store: alone.by_store[place].sqrt(),
+        error: alone.covariance[place].sqrt(),
+    })
 }
 
 fn model(panel: &Panel, all: &Estimate, costs: &[Cost]) -> PricingModel {
@@ -255,12 +250,16 @@ fn notes(panel: &Panel, fitted: &FittedPricing, costs: &[Cost]) -> Vec<String> {
     let pooled = named(&|p| fitted.products[p].own.evidence == Evidence::Pooled);
     note(
         !pooled.is_empty(),
-        format!("Prices of {pooled} moved too little: their elasticity is mostly that of the group."),
+        format!(
+            "Prices of {pooled} moved too little: their elasticity leans on that of the group."
+        ),
     );
     let rising = named(&|p| fitted.products[p].own.value > 0.0);
     note(
         !rising.is_empty(),
-        format!("Units of {rising} rise with their price in these data; the world takes 0 instead."),
+        format!(
+            "Units of {rising} rise with their price in these data; the world takes 0 instead."
+        ),
     );
     let assumed = named(&|p| costs[p].is_assumed);
     note(

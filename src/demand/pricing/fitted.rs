@@ -84,8 +84,8 @@ pub struct PricedProduct {
     pub rows: usize,
     /// Own-price elasticity.
     pub own: Coefficient,
-    /// The same by the plain specification.
-    pub plain: PlainElasticity,
+    /// The same by the plain specification; `None` when the product's price never moved.
+    pub plain: Option<PlainElasticity>,
     /// Elasticities with the price of every product of the group; its own place repeats `own`.
     pub prices: Vec<Coefficient>,
     /// Log multiplier of a feature ad.
@@ -214,7 +214,9 @@ impl FittedPricing {
         let of = |(product, model): (&PricedProduct, &promopt_envs::pricing::ProductModel)| {
             let value = |one: &Option<Coefficient>| one.as_ref().map(|one| one.value);
             let mut beta: Vec<f64> = product.prices.iter().map(|one| one.value).collect();
-            beta.extend([&product.feature, &product.deal, &product.stock].into_iter().filter_map(value));
+            beta.extend(
+                [&product.feature, &product.deal, &product.stock].into_iter().filter_map(value),
+            );
             beta.extend(product.season.iter().map(|one| one.value));
             ProductDraw { beta, level: product.level, funding: model.funding }
         };

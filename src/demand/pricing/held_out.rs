@@ -41,6 +41,8 @@ pub struct HeldOutWeek {
     pub actual: f64,
     /// Units expected: the mean over draws and shocks.
     pub expected: f64,
+    /// Units when each store sells its mean of the weeks before.
+    pub naive: f64,
     /// 80 % prediction band.
     pub band80: (f64, f64),
     /// 95 % prediction band.
@@ -79,7 +81,7 @@ pub struct HeldOut {
     pub weeks: (i64, i64),
     /// Tries on the weeks before them, in the order they were made.
     pub trials: Vec<Trial>,
-    /// Error by product.
+    /// Error by product; those without sales in these weeks are left out.
     pub products: Vec<HeldOutProduct>,
     /// Mean of `units_mape` over products.
     pub units_mape: f64,
@@ -104,8 +106,7 @@ pub(super) fn choose(
     let mut trials = Vec::new();
     for stock_decay in DECAYS {
         for cross_strength in CROSS_STRENGTHS {
-            let strengths =
-                Strengths { stock_decay: Some(stock_decay), cross_strength, harmonics };
+            let strengths = Strengths { stock_decay: Some(stock_decay), cross_strength, harmonics };
             let fitted = estimate(panel, from, strengths)?;
             let error = squared_error(panel, &fitted, (from, until), &variances);
             trials.push(Trial { stock_decay, cross_strength, error });
@@ -169,10 +170,10 @@ pub(super) fn judge(
         .map(|product| {
             judge_product(panel, fitted, product, from, draws, seed.index(product as u64))
         })
+        .filter(|product| !product.weeks.is_empty())
         .collect();
     let mean = |of: &dyn Fn(&HeldOutProduct) -> f64| {
-        let known: Vec<f64> = products.iter().map(of).filter(|value| value.is_finite()).collect();
-        known.iter().sum::<f64>() / known.len() as f64
+        products.iter().map(of).sum::<f64>() / products.len() as f64
     };
     HeldOut {
         weeks: (from, panel.weeks[panel.weeks.len() - 1]),
@@ -204,15 +205,15 @@ fn judge_product(
     weeks.sort_unstable();
     weeks.dedup();
     let usual = store_means(panel, product, from);
-    let mut naive = Vec::new();
     let weeks: Vec<HeldOutWeek> = weeks
         .into_iter()
         .map(|week| {
             let at: Vec<usize> =
                 held.iter().copied().filter(|&row| rows.week[row] == week).collect();
-            naive.push(at.iter().map(|&row| usual[rows.store[row]]).sum::<f64>());
             let luck = seed.child("shocks").index(week as u64);
-            predict_week(panel, fitted, (product, week, week - from + 1), &at, &draws, luck)
+            let naive = at.iter().map(|&row| usual[rows.store[row]]).sum();
+            let moment = (product, week, week - from + 1);
+            HeldOutWeek { naive, ..predict_week(panel, fitted, moment, &at, &draws, luck) }
         })
         .collect();
     let n = weeks.len() as f64;
@@ -220,9 +221,9 @@ fn judge_product(
         weeks.iter().filter(|week| hit(week)).count() as f64 / n
     };
     let inside = |value: f64, (low, high): (f64, f64)| low <= value && value <= high;
-    let mape = |of: &dyn Fn(usize, &HeldOutWeek) -> (f64, f64)| {
-        let errors = weeks.iter().enumerate().map(|(at, week)| {
-            let (expected, actual) = of(at, week);
+    let mape = |of: &dyn Fn(&HeldOutWeek) -> (f64, f64)| {
+        let errors = weeks.iter().map(|week| {
+            let (expected, actual) = of(week);
             (expected - actual).abs() / actual
         });
         errors.sum::<f64>() / n
@@ -230,9 +231,9 @@ fn judge_product(
     let total = |of: &dyn Fn(&HeldOutWeek) -> f64| weeks.iter().map(of).sum::<f64>();
     HeldOutProduct {
         product: panel.products[product].clone(),
-        units_mape: mape(&|_, week| (week.expected, week.actual)),
-        revenue_mape: mape(&|_, week| (week.expected_revenue, week.actual_revenue)),
-        naive_mape: mape(&|at, week| (naive[at], week.actual)),
+        units_mape: mape(&|week| (week.expected, week.actual)),
+        revenue_mape: mape(&|week| (week.expected_revenue, week.actual_revenue)),
+        naive_mape: mape(&|week| (week.naive, week.actual)),
         bias: total(&|week| week.expected) / total(&|week| week.actual) - 1.0,
         coverage80: share(&|week| inside(week.actual, week.band80)),
         coverage95: share(&|week| inside(week.actual, week.band95)),
@@ -297,6 +298,7 @@ fn predict_week(
         week,
         actual: at.iter().map(|&row| units(row)).sum(),
         expected: totals.iter().sum::<f64>() / n,
+        naive: f64::NAN,
         band80: (quantile(0.1), quantile(0.9)),
         band95: (quantile(0.025), quantile(0.975)),
         actual_revenue: at.iter().map(|&row| units(row) * price(row)).sum(),

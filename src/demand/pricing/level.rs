@@ -77,8 +77,11 @@ mod tests {
 
     #[test]
     fn a_level_that_stays_is_the_mean() {
-        let weeks: Vec<(i64, f64)> =
-            [1.0, -1.0, 1.0, -1.0, 1.0, -1.0].into_iter().enumerate().map(|(t, r)| (t as i64, r)).collect();
+        let weeks: Vec<(i64, f64)> = [1.0, -1.0, 1.0, -1.0, 1.0, -1.0]
+            .into_iter()
+            .enumerate()
+            .map(|(t, r)| (t as i64, r))
+            .collect();
         let level = Level::of(&weeks);
         assert!(level.mean.abs() < 1e-12 && level.drift == 0.0);
         // s² / n after n weeks.

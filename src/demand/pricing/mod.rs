@@ -15,10 +15,14 @@ mod level;
 mod panel;
 mod pool;
 mod readout;
+#[cfg(test)]
+mod recovery_tests;
 mod regress;
 mod settings;
 
 pub use fit::fit_pricing;
-pub use fitted::{Coefficient, Evidence, FittedPricing, LineVerdict, PricedProduct, Range, Rung};
+pub use fitted::{
+    Coefficient, Evidence, FittedPricing, LineVerdict, PlainElasticity, PricedProduct, Range, Rung,
+};
 pub use held_out::{HeldOut, HeldOutProduct, HeldOutWeek};
 pub use settings::PricingConfig;

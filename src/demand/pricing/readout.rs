@@ -150,9 +150,8 @@ pub(super) fn ladder(
             continue;
         }
         for &ratio in &rules.ladder {
-            let gain = |of: &Readout<'_>| {
-                of.margin_gain(product, (ratio, feature), rules.feature_cost)
-            };
+            let gain =
+                |of: &Readout<'_>| of.margin_gain(product, (ratio, feature), rules.feature_cost);
             rungs.push(Rung {
                 ratio,
                 feature,

@@ -45,7 +45,11 @@ impl PricingConfig {
     /// A message that names the key, what was expected and what was found.
     pub fn validate(&self) -> Result<(), String> {
         let require = |ok: bool, key: &str, expected: &str, got: String| {
-            if ok { Ok(()) } else { Err(format!("expected {expected} for `pricing.{key}`, got {got}")) }
+            if ok {
+                Ok(())
+            } else {
+                Err(format!("expected {expected} for `pricing.{key}`, got {got}"))
+            }
         };
         let weeks = self.holdout_weeks;
         require(weeks >= 2, "holdout_weeks", "at least 2", weeks.to_string())?;
