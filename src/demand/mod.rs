@@ -10,9 +10,9 @@ pub(crate) mod design;
 pub mod error;
 pub mod fit;
 mod glm;
-pub mod panel;
 #[cfg(test)]
 mod left_out_tests;
+pub mod panel;
 pub mod panel;
 pub mod replay;
 mod spread;
