@@ -3,6 +3,7 @@
 mod ablation;
 pub mod actions;
 pub mod card;
+pub mod choice;
 mod churn;
 pub mod coefficients;
 pub mod curves;
@@ -12,7 +13,6 @@ pub mod fit;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
-pub mod panel;
 pub mod panel;
 pub mod replay;
 mod spread;
