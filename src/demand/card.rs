@@ -8,8 +8,11 @@ use super::fit::FittedDemand;
 use super::replay::LoggedAction;
 use super::world::Ground;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, DemandModel, WeekRecord};
+use promopt_envs::retail::{
+    CustomerHistory, DemandModel, Prepared, WeekInput, WeekPlan, WeekRecord,
+};
 use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -197,11 +200,20 @@ fn replay_simulated(
     let n = schema.n_categories();
     let mut observation = vec![0.0; schema.n_features()];
     let mut record = WeekRecord::empty(n);
+    let (mut prepared, mut plan) = (Prepared::default(), WeekPlan::default());
+    let shocks: Vec<(f64, f64)> = (0..tally.revenue.len())
+        .map(|at| {
+            let mut stream = seed.child("shock").index(at as u64).stream();
+            let mut normal = || -> f64 { StandardNormal.sample(&mut stream) };
+            (model.shock.visit_sd * normal(), model.shock.units_sd * normal())
+        })
+        .collect();
     for (i, subject) in subjects.iter().enumerate() {
         let mut history = subject.start.clone();
         let luck = seed.index(i as u64);
         let mut traits = vec![0.0; schema.n_features()];
         encoder.encode(subject.customer, train_end, &history, train_end, &mut traits);
+        model.prepare(&schema.read(&traits), &mut prepared);
         let mut alive =
             luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
         for (at, logged) in subject.logged.iter().enumerate() {
@@ -213,7 +225,10 @@ fn replay_simulated(
             let view = schema.read_with_traits(&observation, &traits);
             let leaves = stream.random::<f64>() < model.churn;
             if alive {
-                model.sample_week(&view, shelf, offer, &mut stream, &mut record);
+                let (visit_shock, units_shock) = shocks[at];
+                let input = WeekInput { visit_shock, units_shock, ..WeekInput::of_shelf(shelf) };
+                model.evaluate(&prepared, &view, &input, offer, &mut plan);
+                plan.sample(offer, &mut stream, &mut record);
             } else {
                 record.contact(offer);
             }

@@ -41,7 +41,6 @@ pub(in crate::demand) struct Fitter<'a> {
     n_personas: usize,
     pub(in crate::demand) train_end: u32,
     terms: FitTerms,
-    offer_evidence: OfferEvidence,
 }
 
 impl<'a> Fitter<'a> {
@@ -50,9 +49,8 @@ impl<'a> Fitter<'a> {
         n_personas: usize,
         train_end: u32,
         terms: FitTerms,
-        offer_evidence: OfferEvidence,
     ) -> Self {
-        Self { names, n_personas, train_end, terms, offer_evidence }
+        Self { names, n_personas, train_end, terms }
     }
 
     /// Prior of the visit part while the hazard of leaving is learnt.
