@@ -295,7 +295,7 @@ fn persona_counts<I: Iterator<Item = (u32, u32)>>(
 /// personas' counts asks for; `factor` takes out what promotions did. One row per persona.
 fn persona_shares(counts: &[Vec<u32>], common: &[f64], factor: Option<&[f64]>) -> Vec<f64> {
     let taken = counts.iter().enumerate().flat_map(|(persona, own)| {
-        let repeat = |(thing, count): (usize, &u32)| {
+        let repeat = move |(thing, count): (usize, &u32)| {
             std::iter::repeat_n((persona as u32, thing as u32), *count as usize)
         };
         own.iter().enumerate().flat_map(repeat)
