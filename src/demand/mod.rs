@@ -3,6 +3,7 @@
 mod ablation;
 pub mod actions;
 pub mod card;
+pub mod choice;
 mod churn;
 pub mod coefficients;
 pub mod curves;

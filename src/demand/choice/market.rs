@@ -1,0 +1,89 @@
+//! What the price ledger says of the shelf of every product, week by week.
+
+use crate::data::{Ledger, ProductTable, ProductWeek};
+use promopt_envs::retail::ShelfProduct;
+use std::ops::Range;
+
+/// The ledger by product, and what each product usually costs.
+#[derive(Debug, Clone)]
+pub struct ChoiceMarket<'a> {
+    rows: &'a [ProductWeek],
+    /// Where the rows of each product end, `[n_products]`.
+    ends: Vec<usize>,
+    /// Log of the usual regular price, `[n_products]`.
+    usual: Vec<f64>,
+}
+
+impl<'a> ChoiceMarket<'a> {
+    /// The ledger of these products; what a product usually costs is the mean log regular price over
+    /// its weeks with a sale before `train_end`, or over the whole history when there is none.
+    #[must_use]
+    pub fn new(products: &ProductTable, ledger: &'a Ledger, train_end: u32) -> Self {
+        let rows = &ledger.rows;
+        let end = |product| rows.partition_point(|row| row.product <= product);
+        let ends: Vec<usize> = (0..products.rows.len() as u32).map(end).collect();
+        let mut market = Self { rows, ends, usual: Vec::new() };
+        market.usual = (0..products.rows.len())
+            .map(|product| {
+                let before = market.of(product).iter().filter(|row| row.week < train_end);
+                let prices: Vec<f64> = before.map(|row| row.regular_price.ln()).collect();
+                match prices.len() {
+                    0 => products.rows[product].mean_price.ln(),
+                    n => prices.iter().sum::<f64>() / n as f64,
+                }
+            })
+            .collect();
+        market
+    }
+
+    /// The weeks with a sale of a product, ascending.
+    pub(super) fn of(&self, product: usize) -> &'a [ProductWeek] {
+        let start = product.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.rows[start..self.ends[product]]
+    }
+
+    /// What a product usually costs, money per unit.
+    #[must_use]
+    pub fn usual_price(&self, product: usize) -> f64 {
+        self.usual[product].exp()
+    }
+
+    /// The shelf of one product in some weeks.
+    ///
+    /// A week without a sale has the last regular price seen (before the first sale the usual one)
+    /// and no promotion: what a shelf asked that nobody bought from is not known.
+    pub(super) fn shelf_of(&self, product: usize, weeks: Range<u32>) -> Vec<ShelfProduct> {
+        let mut rows = self.of(product).iter().peekable();
+        let mut log_price = 0.0;
+        let mut shelf = Vec::with_capacity(weeks.len());
+        let seen = |row: &ProductWeek| row.regular_price.ln() - self.usual[product];
+        while let Some(row) = rows.next_if(|row| row.week < weeks.start) {
+            log_price = seen(row);
+        }
+        for week in weeks {
+            let own = match rows.next_if(|row| row.week == week) {
+                None => ShelfProduct { log_price, ..ShelfProduct::default() },
+                Some(row) => {
+                    log_price = seen(row);
+                    let (display, mailer) = (row.display, row.mailer);
+                    ShelfProduct { depth: row.depth(), log_price, display, mailer }
+                }
+            };
+            shelf.push(own);
+        }
+        shelf
+    }
+
+    /// The shelf of all products in some weeks, `[weeks * n_products]`, one row per week.
+    #[must_use]
+    pub fn shelf(&self, weeks: Range<u32>) -> Vec<ShelfProduct> {
+        let n_products = self.ends.len();
+        let mut shelf = vec![ShelfProduct::default(); weeks.len() * n_products];
+        for product in 0..n_products {
+            let own = self.shelf_of(product, weeks.clone());
+            let slots = shelf.iter_mut().skip(product).step_by(n_products.max(1));
+            slots.zip(own).for_each(|(slot, own)| *slot = own);
+        }
+        shelf
+    }
+}
