@@ -322,6 +322,8 @@ pub enum Check {
     Warn,
     /// Not as it should be.
     Fail,
+    /// Cannot be told from this data.
+    NotApplicable,
 }
 
 /// Revenue of one held-out week.
