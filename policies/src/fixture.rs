@@ -10,7 +10,8 @@ use crate::portable::PortablePolicy;
 use crate::replica::LoggingReplica;
 use promopt_envs::retail::{
     CategoryModel, CategoryWeek, CustomerHistory, DemandModel, Guardrails, MaskRule,
-    ObservationContext, ObservationSchema, OfferCatalogue, VisitModel, WeekRecord,
+    ObservationContext, ObservationSchema, OfferCatalogue, Season, UnitsModel, VisitModel,
+    WeekRecord, WeekShock,
 };
 use promopt_envs::{ActionMask, SeedTree};
 use rand::Rng;
@@ -55,7 +56,8 @@ pub(crate) fn customer(weeks: &[WeekRecord]) -> CustomerHistory {
 
 pub(crate) fn observe(history: &CustomerHistory, persona: usize) -> Vec<f32> {
     let mut observation = vec![0.0; schema().n_features()];
-    let at = ObservationContext { persona, year_phase: 0.3, budget_price: 0.0 };
+    let season = Season { sin: 0.95, cos: -0.31, holiday: 0.0 };
+    let at = ObservationContext { persona, season, budget_price: 0.0 };
     schema().encode(history, &at, &mut observation);
     observation
 }
@@ -112,22 +114,31 @@ pub(crate) fn linear() -> LinearScores {
 /// A hand-made response model in which offers sometimes pay.
 pub(crate) fn demand() -> DemandModel {
     let category = |margin_rate: f64| CategoryModel {
-        state: vec![-0.3, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5],
-        shelf: vec![2.0, 1.0],
-        offer: vec![9.0, 0.5, 1.0, 1.0, -0.2, -0.3, -0.5],
+        fixed: [-0.5, 0.6, 0.1, 0.2, 0.05],
+        common: [0.0, -0.5, -0.05, 0.0, 0.1, 0.0, 0.0, 0.0, 0.1],
+        own: [-0.1, -0.3, 0.0, 0.1, -0.5],
+        shelf: [2.0, 1.0],
+        offer: [9.0, 0.5, 1.0, 1.0, 0.0, -0.2, -0.3, -0.5],
         persona: vec![0.1, -0.1],
         persona_shelf: vec![0.2, 0.0],
         persona_offer: vec![0.3, -0.3],
-        quantity: vec![-1.0, 0.1, 0.05, -0.1, 0.5, 0.8, 0.0, 0.0],
-        persona_quantity: vec![0.0, 0.1],
+        units: UnitsModel {
+            fixed: [-1.0, 0.1, 0.05, 0.2],
+            moving: [-0.1, 0.0, 0.0, 0.0, 0.0, 0.1, -0.2],
+            shelf: 0.5,
+            offer: 0.8,
+            persona: vec![0.0, 0.1],
+            dispersion: 0.2,
+        },
         unit_price: vec![4.0, 5.0],
         margin_rate,
         shelf_realised: 1.2,
         shelf_mean: 0.05,
     };
     let visit = VisitModel {
-        state: vec![0.2, 0.7, -0.3, -0.1, 0.0, 0.0, -0.1, 0.2, 1.0],
-        offer: vec![4.0, 1.0, 0.0, 1.0, 0.2, -0.3, -0.1],
+        fixed: [0.2, 0.7, 0.1, 0.2],
+        moving: [-0.3, -0.1, 1.0, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.2],
+        offer: [4.0, 1.0, 0.0, 1.0, 0.0, 0.2, -0.3, -0.1],
         persona: vec![0.0, 0.2],
         persona_offer: vec![0.1, 0.0],
     };
@@ -136,6 +147,7 @@ pub(crate) fn demand() -> DemandModel {
         categories: MARGIN_RATES.map(category).to_vec(),
         redemption: 0.8,
         churn: 0.01,
+        shock: WeekShock::default(),
     }
 }
 

@@ -97,15 +97,11 @@ impl GreedyMargin {
             return Err(PortableError::Other { what: "offer catalogue" });
         }
         same("modelled categories", schema.n_categories(), self.demand.categories.len())?;
-        let visit = &self.demand.visit;
-        let mut by_persona = vec![&visit.persona, &visit.persona_offer];
-        for c in &self.demand.categories {
-            by_persona.extend([&c.persona, &c.persona_shelf, &c.persona_offer]);
-            by_persona.extend([&c.persona_quantity, &c.unit_price]);
+        same("personas of the response model", schema.n_personas, self.demand.n_personas())?;
+        if !self.demand.fits(schema.n_personas, schema.n_categories()) {
+            return Err(PortableError::Other { what: "number of values by persona" });
         }
-        by_persona.iter().try_for_each(|part| {
-            same("values by persona in the response model", schema.n_personas, part.len())
-        })
+        Ok(())
     }
 
     /// The action it takes.

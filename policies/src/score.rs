@@ -2,7 +2,7 @@
 
 use crate::bundle::{Bundle, Manifest};
 use crate::policy::Policy;
-use promopt_envs::retail::{CustomerHistory, MaskRule, ObservationContext};
+use promopt_envs::retail::{CustomerHistory, MaskRule, ObservationContext, Season};
 use promopt_envs::{ActionId, ActionMask};
 use rand::RngCore;
 use serde::{Serialize, Serializer};
@@ -178,9 +178,13 @@ impl Scorer {
         if expected != got {
             return Err(ScoreError::Categories { expected, got });
         }
-        for (what, got) in
-            [("year phase", context.year_phase), ("budget price", context.budget_price)]
-        {
+        let Season { sin, cos, holiday } = context.season;
+        for (what, got) in [
+            ("season", sin),
+            ("season", cos),
+            ("holiday", holiday),
+            ("budget price", context.budget_price),
+        ] {
             if !got.is_finite() {
                 return Err(ScoreError::NotFinite { what, got });
             }
@@ -274,7 +278,8 @@ mod tests {
     }
 
     const AT: ObservationContext =
-        ObservationContext { persona: 1, year_phase: 0.5, budget_price: 0.0 };
+        ObservationContext { persona: 1, season: MIDSUMMER, budget_price: 0.0 };
+    const MIDSUMMER: Season = Season { sin: 0.0, cos: -1.0, holiday: 0.0 };
 
     fn decide(scorer: &Scorer, history: &CustomerHistory) -> Scored {
         scorer.decide(history, &AT, &mut SeedTree::new(1).stream()).expect("a fitting question")
@@ -357,7 +362,8 @@ mod tests {
         assert_eq!(persona, Err(ScoreError::Persona { n_personas: 2, got: 2 }));
         let categories = ask(&CustomerHistory::new(4), AT);
         assert_eq!(categories, Err(ScoreError::Categories { expected: 3, got: 4 }));
-        let phase = ask(&history, ObservationContext { year_phase: f64::NAN, ..AT });
-        assert!(matches!(phase, Err(ScoreError::NotFinite { what: "year phase", .. })));
+        let season = Season { sin: f64::NAN, ..MIDSUMMER };
+        let season = ask(&history, ObservationContext { season, ..AT });
+        assert!(matches!(season, Err(ScoreError::NotFinite { what: "season", .. })));
     }
 }

@@ -10,6 +10,7 @@ use super::history::Cell;
 use super::intern::NO_BASKET;
 use super::line::Line;
 use super::prices::{Plausible, step_of};
+use super::product_lines::{self, ProductCell};
 use super::products::Products;
 use super::rules::Account;
 use super::spill::{N_PARTS, Spill};
@@ -25,6 +26,8 @@ pub(super) struct Assembler<'a> {
     pub(super) grouping: &'a Grouping,
     pub(super) weeks: Weeks,
     pub(super) facts: &'a [ProductFacts],
+    /// By product rank, the index among the products with a kept line.
+    pub(super) product_index: &'a [u32],
     /// Contacts by customer rank, sorted by customer and day.
     pub(super) contacts: &'a [(u32, Contact)],
     /// Days before which the features read, ascending.
@@ -45,11 +48,19 @@ pub(super) struct Part {
     pub(super) cells: Vec<Cell>,
     /// By date of `as_of`, the features of every customer, row by row.
     pub(super) features: Vec<Vec<f64>>,
+    /// What the first of them bought product by product, with the position in `ranks` likewise.
+    pub(super) lines: Vec<ProductCell>,
 }
 
 impl Assembler<'_> {
-    /// Works through the encoded lines of a part, which are sorted.
-    pub(super) fn part(&self, bytes: &[u8], account: &mut Account) -> Result<Part, DataError> {
+    /// Works through the encoded lines of a part, which are sorted; the purchases of the first
+    /// `sampled` customers are also kept product by product.
+    pub(super) fn part(
+        &self,
+        bytes: &[u8],
+        sampled: u32,
+        account: &mut Account,
+    ) -> Result<Part, DataError> {
         let mut out = Part { features: vec![Vec::new(); self.as_of.len()], ..Part::default() };
         let mut by_product: Vec<Vec<u8>> = vec![Vec::new(); N_PARTS];
         let mut computer = FeatureComputer::new(FeatureContext {
@@ -82,6 +93,10 @@ impl Assembler<'_> {
             let own = out.ranks.len() as u32;
             out.ranks.push(rank);
             self.features(rank, &lines, &mut purchases, &mut computer, &mut out.features);
+            if own < sampled {
+                let index = self.product_index;
+                product_lines::cells(&lines, own, self.weeks, index, &mut out.lines);
+            }
             aggregate::cells(
                 &mut lines,
                 own,

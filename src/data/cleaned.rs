@@ -94,6 +94,13 @@ impl Cleaned {
         sales
     }
 
+    /// Which products have a kept line, by rank.
+    pub(super) fn sold(&self) -> Vec<bool> {
+        let mut sold = vec![false; self.plausible.len()];
+        self.kept().for_each(|(product, _)| sold[product] = true);
+        sold
+    }
+
     /// The weeks of the history, and its first and last day with a sale.
     pub(super) fn weeks(&self, config: &DataConfig) -> (Weeks, (i32, i32)) {
         let first = self.kept().map(|(_, bin)| bin.first_day).min().unwrap_or(0);

@@ -87,6 +87,8 @@ pub struct DataConfig {
     pub ledger_by_store: bool,
     /// Weeks between two snapshots of the customer features.
     pub snapshot_weeks: u32,
+    /// Customers whose purchases are also kept product by product; 0 for none.
+    pub product_sample_customers: u32,
     /// Cleaning.
     pub clean: CleanConfig,
 }
@@ -192,6 +194,7 @@ impl Default for DataConfig {
             promotions_week_one: None,
             ledger_by_store: false,
             snapshot_weeks: 13,
+            product_sample_customers: 4000,
             clean: CleanConfig::default(),
         }
     }

@@ -118,9 +118,11 @@ pub fn ingest_into_without(
     dir: &Path,
 ) -> Result<Assessment, DataError> {
     let snapshots = Snapshots::Regular { weeks_before_end };
-    let request = Request { snapshots, forgotten, ..request(config, base_dir, salt, dir) };
+    let sampled = config.product_sample_customers;
+    let request = Request { snapshots, sampled, forgotten, ..request(config, base_dir, salt, dir) };
     let mut sink = FolderSink::new(dir, config.keep_ids);
-    let rest = run(&request, &mut sink)?;
+    let mut rest = run(&request, &mut sink)?;
+    store::save_products(&std::mem::take(&mut rest.products), dir)?;
     let (fingerprint, ledger) = sink.finish()?;
     let (mut history, observed) = history_of(rest, config);
     let assessment = assess(&observed, &history.quality);
@@ -174,6 +176,7 @@ fn request<'a>(
         salt,
         spill_dir,
         snapshots: Snapshots::None,
+        sampled: 0,
         list_rejected: false,
         forgotten: &NOBODY,
     }
@@ -197,7 +200,8 @@ fn history_of(rest: Rest, config: &DataConfig) -> (History, super::assess::Obser
         original_ids: None,
         categories: rest.category_totals.describe(categories, config.default_margin_rate),
         cells: Vec::new(),
-        shelf_depth: rest.shelf_depth,
+        shelf_depth: rest.market.shelf_depth,
+        price_index: rest.market.price_index,
         offers: rest.offers,
         exposures: rest.exposures,
         anomalous_weeks: Vec::new(),

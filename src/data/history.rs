@@ -28,6 +28,9 @@ pub struct History {
     pub cells: Vec<Cell>,
     /// Market shelf depth, `[n_weeks * n_categories]`, one row per week, each in `[0, 1]`.
     pub shelf_depth: Vec<f64>,
+    /// Log of each category's regular price against its mean over the weeks, `[n_weeks *
+    /// n_categories]`, one row per week; 0 where unknown.
+    pub price_index: Vec<f64>,
     /// Catalogue of past offers; empty when there are neither offers nor exposures.
     pub offers: Vec<OfferRow>,
     /// Logged decisions, sorted by customer, week, offer.
@@ -193,7 +196,7 @@ impl FingerprintBuilder {
     /// The fingerprint; customers and cells are those taken, the rest is read from `history`.
     pub(super) fn finish(self, history: &History) -> String {
         let mut content = Canonical::default();
-        content.text("promopt history 2");
+        content.text("promopt history 3");
         content.text(&history.first_week.to_string());
         content.count(history.n_weeks as usize);
         content.count(self.n_customers as usize);
@@ -207,6 +210,8 @@ impl FingerprintBuilder {
         }
         content.count(history.shelf_depth.len());
         content.numbers(&history.shelf_depth);
+        content.count(history.price_index.len());
+        content.numbers(&history.price_index);
         content.count(history.offers.len());
         for offer in &history.offers {
             content.text(&offer.offer_id);

@@ -19,8 +19,9 @@ use super::error::DataError;
 use super::exposures::{self, Logged};
 use super::forget::Forgotten;
 use super::history::{Exposure, OfferRow};
-use super::market::{Market, Priced};
+use super::market::{Market, Priced, Summary};
 use super::product_facts;
+use super::product_lines::{self, ProductTable};
 use super::products::{self, Products};
 use super::promotions;
 use super::quality::{MarginSource, QualityReport};
@@ -31,7 +32,6 @@ use super::schema;
 use super::spill::{N_PARTS, Spill};
 use super::table::{self, check_count};
 use super::tally::Tally;
-use crate::features::behaviour::ProductFacts;
 
 /// Stores beyond which a column of something else was mapped; counts by store and day are dense.
 const MOST_STORES: usize = 20_000;
@@ -48,6 +48,8 @@ pub(super) struct Request<'a> {
     pub(super) spill_dir: &'a Path,
     /// When customer features are wanted.
     pub(super) snapshots: Snapshots<'a>,
+    /// Customers whose purchases are also wanted product by product.
+    pub(super) sampled: u32,
     /// Whether rejected lines are listed and not only counted.
     pub(super) list_rejected: bool,
     /// Customers who are left out.
@@ -90,7 +92,8 @@ pub(super) struct Frame {
 pub(super) struct Rest {
     pub(super) frame: Frame,
     pub(super) category_totals: CategoryTotals,
-    pub(super) shelf_depth: Vec<f64>,
+    pub(super) market: Summary,
+    pub(super) products: ProductTable,
     pub(super) offers: Vec<OfferRow>,
     pub(super) exposures: Vec<Exposure>,
     pub(super) quality: QualityReport,
@@ -105,9 +108,10 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     config.demand_sales()?;
     let dir = config.resolved_dir(request.base_dir);
     // Cheap checks of every table first: a wrong column name must not cost a long read.
-    for (schema, table) in config.tables() {
-        table::check(schema, table, &dir)?;
-    }
+    config
+        .tables()
+        .into_iter()
+        .try_for_each(|(schema, table)| table::check(schema, table, &dir).map(|_| ()))?;
     let catalogue = table::read(&schema::PRODUCTS, &config.products, &dir)?;
     let mut account = Account::new(request.list_rejected);
     let mut scan = scan::scan(request, &dir, &mut account)?;
@@ -140,33 +144,31 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
         &mut account,
         sink,
     )?;
-    let joined = match config.enabled_promotions() {
-        Some(table) => Some(work.promotions(table, &dir)?),
-        None => None,
-    };
-    let market = Market {
-        weeks,
-        grouping: &grouping,
-        by_store: config.ledger_by_store,
-        lines: &by_product,
-        promotions: joined.as_ref().map(|(promotions, _)| promotions),
-        spill_dir: request.spill_dir,
-    };
+    let promotions = config.enabled_promotions().map(|table| work.promotions(table, &dir));
+    let (promotions, counts) = promotions.transpose()?.unzip();
     let names = Names { scan: &scan, ranked: &ranked };
-    let shelf_depth = market.sum_up(&mut |rows| sink.prices(rows, names))?;
+    let market = work.market(&grouping, &by_product, promotions.as_ref());
+    let market = market.sum_up(&mut |rows| sink.prices(rows, names))?;
     let tally = assembled.tally;
     let mut quality = report(&account, &scan, &tally, config);
-    quality.promotions = joined.map(|(_, counts)| counts).unwrap_or_default();
+    quality.promotions = counts.unwrap_or_default();
     quality.notes.extend(partial_weeks(weeks, span));
     let index = |code: u32| assembled.kept[ranked.customer_ranks[code as usize] as usize];
     let exposures = logged.place(index, weeks, &offers, &mut quality);
     let mut observed = tally.observed(&grouping.names, &ranked.stores, &ranked.products, &products);
     observed.completeness = completeness(&scan);
     observed.exposures = exposures::exposed(&exposures, &offers, weeks);
-    let listed = account.listed.unwrap_or_default();
-    let rejected = work.locate(listed);
-    let category_totals = assembled.category_totals;
-    Ok(Rest { frame, category_totals, shelf_depth, offers, exposures, quality, observed, rejected })
+    Ok(Rest {
+        category_totals: assembled.category_totals,
+        products: product_lines::table(&market.products, &products, &ranked.products),
+        market,
+        offers,
+        exposures,
+        quality,
+        observed,
+        rejected: work.locate(account.listed.unwrap_or_default()),
+        frame,
+    })
 }
 
 /// Weeks that features are computed for: back from the end in equal steps, and those asked for.
@@ -229,8 +231,7 @@ impl Work<'_> {
                 grouping.names.iter().position(|own| own == name).map(|index| index as u16)
             })
             .collect();
-        let facts: Vec<ProductFacts> =
-            product_facts::of(&cleaned.counts, &cleaned.plausible, self.products, grouping);
+        let facts = product_facts::of(&cleaned.counts, &cleaned.plausible, self.products, grouping);
         let as_of: Vec<i32> =
             self.frame.snapshots.iter().map(|week| weeks.first_day + 7 * *week as i32).collect();
         let assembler = Assembler {
@@ -239,6 +240,7 @@ impl Work<'_> {
             grouping,
             weeks,
             facts: &facts,
+            product_index: &product_lines::number(&cleaned.sold()),
             contacts: &logged.contacts(&self.ranked.customer_ranks, &category_of_offer),
             as_of: &as_of,
             tallies: &tallies,
@@ -248,18 +250,20 @@ impl Work<'_> {
         let names = Names { scan: self.scan, ranked: self.ranked };
         let mut category_totals = CategoryTotals::new(n_categories);
         let (mut kept, mut next) = (vec![None; self.ranked.customers.len()], 0);
-        let list = self.request.list_rejected;
+        let (list, sampled) = (self.request.list_rejected, self.request.sampled);
         for start in (0..N_PARTS).step_by(PARTS_AT_ONCE) {
+            let left = sampled.saturating_sub(next);
             let parts: Vec<Result<(Part, Account), DataError>> = (start..start + PARTS_AT_ONCE)
                 .into_par_iter()
                 .map(|part| {
                     let mut account = Account::new(list);
                     let bytes = cleaned.spill.take(part, self.request.spill_dir)?;
-                    Ok((assembler.part(&bytes, &mut account)?, account))
+                    Ok((assembler.part(&bytes, left, &mut account)?, account))
                 })
                 .collect();
             for part in parts {
-                let (part, more) = part?;
+                let (mut part, more) = part?;
+                part.lines.retain(|line| line.customer + next < sampled);
                 account.merge(more);
                 category_totals.add(&part.cells);
                 for rank in &part.ranks {
@@ -274,6 +278,22 @@ impl Work<'_> {
             merged.merge(&tally.into_inner().unwrap_or_else(PoisonError::into_inner));
         }
         Ok(Assembled { tally: merged, category_totals, kept })
+    }
+
+    fn market<'a>(
+        &'a self,
+        grouping: &'a Grouping,
+        lines: &'a Spill,
+        promotions: Option<&'a promotions::Promotions>,
+    ) -> Market<'a> {
+        Market {
+            weeks: self.frame.weeks,
+            grouping,
+            by_store: self.request.config.ledger_by_store,
+            lines,
+            promotions,
+            spill_dir: self.request.spill_dir,
+        }
     }
 
     fn promotions(

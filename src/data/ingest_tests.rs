@@ -111,6 +111,13 @@ fn shelf_depth_weighs_products_by_their_share_of_the_whole_history() {
 }
 
 #[test]
+fn the_price_index_follows_the_regular_price_and_not_the_cut() {
+    let history = run(&config(SMALL, "data_small"));
+    // Bread costs 3 in both weeks and is only cut in the second; milk is sold at 2 in the first.
+    assert_close(&history.price_index, &[0.0; 6]);
+}
+
+#[test]
 fn exposures_are_kept_with_offers_nobody_described() {
     let history = run(&config(SMALL, "data_small"));
     let offers: Vec<(&str, &str, f64)> = history

@@ -10,6 +10,8 @@ use super::codec::Decoder;
 use super::error::DataError;
 use super::ledger::{LedgerBuilder, LedgerRow, PricePoint};
 use super::line::Line;
+use super::price_index::{PathBuilder, PricePath};
+use super::product_lines::ProductTotal;
 use super::promotions::{Featured, Promotions};
 use super::spill::{N_PARTS, Spill};
 
@@ -45,6 +47,7 @@ struct Weight {
     gross: f64,
     /// Share taken off by week, where anything was.
     off: Vec<(u32, f64)>,
+    price: PricePath,
 }
 
 /// What one part gives.
@@ -52,23 +55,34 @@ struct Weight {
 struct PartMarket {
     ledger: Vec<Priced>,
     weights: Vec<Weight>,
+    products: Vec<ProductTotal>,
+}
+
+/// What the market pass leaves behind besides the ledger.
+pub(super) struct Summary {
+    /// Shape `[n_weeks * n_categories]`, one row per week.
+    pub(super) shelf_depth: Vec<f64>,
+    /// The same shape; see [`super::price_index`].
+    pub(super) price_index: Vec<f64>,
+    /// In the order of product ranks.
+    pub(super) products: Vec<ProductTotal>,
 }
 
 impl Market<'_> {
-    /// Hands the ledger on, product by product, and returns the shelf depth,
-    /// `[n_weeks * n_categories]`, one row per week.
+    /// Hands the ledger on, product by product, and returns what it says of products and categories.
     ///
-    /// `depth[w, c] = Σ_p weight_p · shelf_discount[p, w] / gross[p, w]`, summed over the products
+    /// Shelf depth: `depth[w, c] = Σ_p weight_p · shelf_discount[p, w] / gross[p, w]`, summed over the products
     /// that cover 80 % of the category's gross, with weight the share of gross over the whole
     /// history. The weights do not move with who buys in a week, so the index is the market's price,
     /// not the customers' reaction to it. A product not sold in a week counts with depth 0.
     pub(super) fn sum_up(
         &self,
         sink: &mut dyn FnMut(&[Priced]) -> Result<(), DataError>,
-    ) -> Result<Vec<f64>, DataError> {
+    ) -> Result<Summary, DataError> {
         let n_categories = self.grouping.names.len();
         let mut by_category: Vec<Vec<Weight>> = Vec::new();
         by_category.resize_with(n_categories, Vec::new);
+        let mut products = Vec::new();
         for start in (0..N_PARTS).step_by(PARTS_AT_ONCE) {
             let parts: Vec<Result<PartMarket, DataError>> = (start..start + PARTS_AT_ONCE)
                 .into_par_iter()
@@ -77,12 +91,14 @@ impl Market<'_> {
             for part in parts {
                 let part = part?;
                 sink(&part.ledger)?;
+                products.extend(part.products);
                 for weight in part.weights {
                     by_category[usize::from(weight.category)].push(weight);
                 }
             }
         }
         let mut depth = vec![0.0; self.weeks.count as usize * n_categories];
+        let mut price_index = depth.clone();
         for (category, mut weights) in by_category.into_iter().enumerate() {
             weights.sort_by(|left, right| right.gross.total_cmp(&left.gross));
             let total: f64 = weights.iter().map(|weight| weight.gross).sum();
@@ -94,13 +110,15 @@ impl Market<'_> {
             });
             let count = count.count();
             for weight in &weights[..count] {
+                let share = weight.gross / covered;
+                weight.price.add_to(share, n_categories, &mut price_index[category..]);
                 for (week, off) in &weight.off {
-                    depth[*week as usize * n_categories + category] += weight.gross / covered * off;
+                    depth[*week as usize * n_categories + category] += share * off;
                 }
             }
         }
         depth.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
-        Ok(depth)
+        Ok(Summary { shelf_depth: depth, price_index, products })
     }
 
     fn part(&self, part: usize) -> Result<PartMarket, DataError> {
@@ -119,8 +137,8 @@ impl Market<'_> {
         let mut out = PartMarket::default();
         let mut builder = LedgerBuilder::new(self.weeks.first_day, self.weeks.count);
         let (mut points, mut rows) = (Vec::new(), Vec::new());
+        let mut path = PathBuilder::new(self.weeks.count as usize);
         for product in lines.chunk_by(|left, right| left.product == right.product) {
-            out.weights.push(self.weight(product));
             for group in product.chunk_by(|left, right| store(left) == store(right)) {
                 points.clear();
                 points.extend(group.iter().map(point));
@@ -138,13 +156,17 @@ impl Market<'_> {
                 };
                 // Without stores the points of a day are in order of values, not of stores.
                 out.ledger.extend(rows.iter().map(priced));
+                rows.iter().for_each(|row| path.see(row.week, row.regular_price, row.units));
             }
+            let weight = self.weight(product, path.take());
+            out.products.push(total(product, &weight));
+            out.weights.push(weight);
         }
         Ok(out)
     }
 
     /// Gross and weekly share off of one product, whose lines may be in any order of stores.
-    fn weight(&self, lines: &[Line]) -> Weight {
+    fn weight(&self, lines: &[Line], price: PricePath) -> Weight {
         let category = self.grouping.of_product[lines[0].product as usize];
         let mut weeks: Vec<(f64, f64)> = vec![(0.0, 0.0); self.weeks.count as usize];
         let mut gross = 0.0;
@@ -157,7 +179,16 @@ impl Market<'_> {
         }
         let discounted = weeks.iter().enumerate().filter(|(_, (off, _))| *off > 0.0);
         let off = discounted.map(|(week, (off, full))| (week as u32, off / full)).collect();
-        Weight { category, gross, off }
+        Weight { category, gross, off, price }
+    }
+}
+
+fn total(lines: &[Line], weight: &Weight) -> ProductTotal {
+    ProductTotal {
+        product: lines[0].product,
+        category: weight.category,
+        units: lines.iter().map(|line| line.quantity).sum(),
+        gross: weight.gross,
     }
 }
 

@@ -1,10 +1,12 @@
 //! Saves a history as Parquet tables and JSON, and loads it back after checking its fingerprint.
 //!
 //! The folder holds `customers`, `categories`, `cells`, `market`, `offers` and `exposures` as
-//! Parquet, which any notebook reads, and `history.json` and `quality.json`. The same history gives
+//! Parquet, which any notebook reads, beside them what lies below the categories (`products`,
+//! `lines`, `ledger`), and `history.json` and `quality.json`. The same history gives
 //! the same bytes. Numbers go into Parquet rather than JSON, because there they come back exact.
 
 mod folder;
+mod product_tables;
 mod sink;
 mod snapshot;
 
@@ -21,11 +23,13 @@ use super::quality::QualityReport;
 use folder::{Folder, Saved, numbers, texts, whole};
 
 pub(super) use folder::TableWriter;
+pub(super) use product_tables::save_products;
+pub use product_tables::{Ledger, ProductWeek, read_ledger, read_lines, read_products};
 pub(super) use sink::FolderSink;
 pub use sink::LedgerFacts;
 pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
 
-const FORMAT_VERSION: u32 = 2;
+const FORMAT_VERSION: u32 = 3;
 
 /// What `history.json` holds.
 #[derive(Serialize, Deserialize)]
@@ -78,6 +82,7 @@ pub(super) fn save_rest(history: &History, dir: &Path) -> Result<(), DataError> 
             whole("week", market.clone().map(|index| index / n_categories)),
             whole("category", market.map(|index| index % n_categories)),
             numbers("shelf_depth", history.shelf_depth.iter().copied()),
+            numbers("price_index", history.price_index.iter().copied()),
         ],
     )?;
     folder.write("offers", offer_columns(&history.offers))?;
@@ -160,6 +165,7 @@ pub fn load(dir: &Path) -> Result<History, DataError> {
         true => Some(customers.texts("original_id")?),
         false => None,
     };
+    let market = folder.read("market")?;
     let history = History {
         first_week,
         n_weeks: header.n_weeks,
@@ -167,7 +173,8 @@ pub fn load(dir: &Path) -> Result<History, DataError> {
         original_ids,
         categories: read_categories(&folder.read("categories")?)?,
         cells: read_cells(&folder.read("cells")?)?,
-        shelf_depth: folder.read("market")?.numbers("shelf_depth")?,
+        shelf_depth: market.numbers("shelf_depth")?,
+        price_index: market.numbers("price_index")?,
         offers: read_offers(&folder.read("offers")?)?,
         exposures: read_exposures(&folder.read("exposures")?)?,
         anomalous_weeks: header.anomalous_weeks,

@@ -7,7 +7,8 @@
 //! Reference: Fader, Hardie and Shang 2010 (BG/BB), with covariates in `p`.
 
 use super::design::Rows;
-use super::glm::{Design, Family, GlmFit, Prior, fit};
+use super::glm::{Design, Family, GlmFit, Prior, dot, fit};
+use promopt_envs::retail::demand::features::{VISIT_FIXED, VISIT_MOVING};
 use std::ops::Range;
 
 const ITERATIONS: usize = 6;
@@ -18,7 +19,7 @@ const HAZARD_PRIOR: (f64, f64) = (1.0, 200.0);
 
 /// Weighs the silent visit rows by the probability that the customer was still with us, and returns
 /// the weekly hazard of leaving. `None` when the visit model cannot be fitted.
-pub(super) fn weigh_silence(rows: &mut Rows, prior: &Prior) -> Option<f64> {
+pub(super) fn weigh_silence(rows: &mut Rows, train_end: u32, prior: &Prior) -> Option<f64> {
     let mut hazard = HAZARD_START;
     let given = rows.visit.weight.clone();
     for tail in &rows.tails {
@@ -26,8 +27,10 @@ pub(super) fn weigh_silence(rows: &mut Rows, prior: &Prior) -> Option<f64> {
             rows.visit.weight[i] = given[i] * 0.9_f64.powi(weeks as i32);
         }
     }
+    let known = rows.visit.of(0..train_end).n();
+    let mut start: Option<Vec<f64>> = None;
     for _ in 0..ITERATIONS {
-        let model = fit(Family::Bernoulli, &rows.visit, prior)?;
+        let model = fit(Family::Bernoulli, &rows.visit.of(0..train_end), prior, start.as_deref())?;
         let (mut left, mut silent_lived) = (HAZARD_PRIOR.0, 0.0);
         for tail in &rows.tails {
             left += expect(&mut rows.visit, tail.clone(), &model, hazard);
@@ -35,8 +38,9 @@ pub(super) fn weigh_silence(rows: &mut Rows, prior: &Prior) -> Option<f64> {
             tail.clone().for_each(|i| rows.visit.weight[i] *= given[i]);
         }
         let silent: usize = rows.tails.iter().map(ExactSizeIterator::len).sum();
-        let lived = (rows.visit.n() - silent) as f64 + silent_lived + HAZARD_PRIOR.1;
+        let lived = (known - silent) as f64 + silent_lived + HAZARD_PRIOR.1;
         hazard = left / lived;
+        start = Some(model.beta);
     }
     Some(hazard)
 }
@@ -45,8 +49,7 @@ pub(super) fn weigh_silence(rows: &mut Rows, prior: &Prior) -> Option<f64> {
 fn expect(visit: &mut Design, tail: Range<usize>, model: &GlmFit, hazard: f64) -> f64 {
     let mut survived = vec![1.0];
     for i in tail.clone() {
-        let row = &visit.x[i * visit.p..(i + 1) * visit.p];
-        let p = Family::Bernoulli.mean(row, &model.beta);
+        let p = Family::Bernoulli.mean(dot(visit.row(i), &model.beta));
         survived.push(survived[survived.len() - 1] * (1.0 - hazard) * (1.0 - p));
     }
     let n = tail.len();
@@ -61,16 +64,37 @@ fn expect(visit: &mut Design, tail: Range<usize>, model: &GlmFit, hazard: f64) -
     1.0 - survived[n] / total
 }
 
+/// Probability that the customer of a visit row is still with us after `recency` silent weeks, as
+/// [`promopt_envs::retail::DemandModel::alive`] reads it: with the visit probability of a week right
+/// after a visit and without shelf discounts.
+pub(super) fn usual_alive(row: &[f64], beta: &[f64], recency: f64, hazard: f64) -> f64 {
+    let (habit, shelf) = (VISIT_FIXED.len(), VISIT_FIXED.len() + 2);
+    debug_assert_eq!(VISIT_MOVING[2].name, "shelf depth, all categories");
+    let state = VISIT_FIXED.len() + VISIT_MOVING.len();
+    let offer_columns = state..state + promopt_envs::retail::demand::features::VISIT_OFFER.len();
+    let personas = (row.len() - offer_columns.end) / 2;
+    let level: f64 = (0..row.len())
+        .filter(|j| *j < state || (offer_columns.end..offer_columns.end + personas).contains(j))
+        .map(|j| row[j] * beta[j])
+        .sum();
+    let usual = level + beta[habit] * ((-0.25_f64).exp() - row[habit]) - beta[shelf] * row[shelf];
+    let survive = (1.0 - hazard) * (1.0 - Family::Bernoulli.mean(usual));
+    let silent = survive.powf(recency);
+    silent / (silent + hazard * (1.0 - silent) / (1.0 - survive).max(1e-12))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::glm::RowTag;
     use super::*;
 
     #[test]
     fn two_silent_weeks_by_hand() {
         // p = 1/2 and h = 1/5: s = 1, 0.4, 0.16; Z = 0.16 + 0.2 (1 + 0.4) = 0.44.
         let mut visit = Design::new(1);
-        (0..2).for_each(|week| visit.push([1.0], 0.0, week, 1.0));
-        let model = GlmFit { beta: vec![0.0], factor: vec![1.0], iterations: 1, converged: true };
+        (0..2).for_each(|week| visit.push([1.0], 0.0, RowTag { customer: 0, week, weight: 1.0 }));
+        let (beta, factor) = (vec![0.0], vec![1.0]);
+        let model = GlmFit { beta, factor, iterations: 1, converged: true, pinned: Vec::new() };
         let gone = expect(&mut visit, 0..2, &model, 0.2);
         assert!((gone - (1.0 - 0.16 / 0.44)).abs() < 1e-12);
         assert!((visit.weight[1] - 0.16 / 0.44).abs() < 1e-12);

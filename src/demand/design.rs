@@ -1,32 +1,77 @@
-//! Regression rows from the replayed log: one visit row per customer-week, and incidence and
-//! quantity rows per category and visit.
+//! Regression rows from the replayed log: one visit row per customer-week, and incidence and units
+//! rows per category and visit; with the name, term and sign of every column.
 
-use super::glm::Design;
+use super::glm::{Design, RowTag};
 use super::replay::{LoggedAction, Replay, WeekView};
-use super::world::week_phase;
+use super::targeting::Weighing;
+use super::world::week_season;
 use crate::data::History;
 use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
-use promopt_envs::retail::demand::{
-    INCIDENCE_OFFER, INCIDENCE_SHELF, INCIDENCE_STATE, QUANTITY, VISIT_OFFER, VISIT_STATE,
-    felt_depth, incidence_offer, incidence_shelf, incidence_state, quantity_features, visit_offer,
-    visit_state,
+use promopt_envs::retail::demand::features::{
+    CategoryInput, Column, INCIDENCE_COMMON, INCIDENCE_FIXED, INCIDENCE_OFFER, INCIDENCE_OWN,
+    INCIDENCE_SHELF, Sign, Term, UNITS_FIXED, UNITS_MOVING, UNITS_RESPONSE, VISIT_FIXED,
+    VISIT_MOVING, VISIT_OFFER, felt_depth, incidence_common, incidence_fixed, incidence_offer,
+    incidence_own, incidence_shelf, units_fixed, units_moving, visit_fixed, visit_moving,
+    visit_offer,
 };
 use promopt_envs::retail::history::RECENCY_MAX;
 use promopt_envs::retail::{
-    CustomerHistory, ObservationContext, ObservationSchema, ObservationView, OfferCatalogue,
+    CustomerHistory, ObservationContext, ObservationSchema, ObservationView, Offer, OfferCatalogue,
 };
 use std::ops::Range;
 
-/// Shared columns of the visit model; persona columns follow.
-pub(super) const VISIT_SHARED: usize = VISIT_STATE + VISIT_OFFER;
-/// Shared columns of the incidence model; persona columns follow.
-pub(super) const INCIDENCE_SHARED: usize = INCIDENCE_STATE + INCIDENCE_SHELF + INCIDENCE_OFFER;
-/// Units beyond which a week's purchase is cut for the quantity model.
+/// Units beyond which a week's purchase is cut for the units model.
 const UNITS_MAX: f64 = 150.0;
 
-/// Smallest and largest stabilised weight of a row.
-const WEIGHT_RANGE: (f64, f64) = (0.2, 5.0);
+/// One column of a part.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct PartColumn {
+    pub(super) name: String,
+    pub(super) term: Term,
+    pub(super) sign: Sign,
+    /// A persona's deviation.
+    pub(super) of_persona: bool,
+}
+
+/// Columns of shared features, then of the deviations of personas named after what they move.
+fn columns(shared: &[&[Column]], deviations: &[(&str, Term)], n: usize) -> Vec<PartColumn> {
+    let own = shared.iter().flat_map(|columns| columns.iter()).map(|column| PartColumn {
+        name: column.name.to_owned(),
+        term: column.term,
+        sign: column.sign,
+        of_persona: false,
+    });
+    let of_personas = deviations.iter().flat_map(|(what, term)| {
+        (0..n).map(move |k| PartColumn {
+            name: format!("{what}, persona {k}"),
+            term: *term,
+            sign: Sign::Free,
+            of_persona: true,
+        })
+    });
+    own.chain(of_personas).collect()
+}
+
+/// Columns of the visit part.
+pub(super) fn visit_columns(n_personas: usize) -> Vec<PartColumn> {
+    let deviations = [("level", Term::Level), ("offer", Term::Offer)];
+    columns(&[&VISIT_FIXED, &VISIT_MOVING, &VISIT_OFFER], &deviations, n_personas)
+}
+
+/// Columns of the incidence of a category.
+pub(super) fn incidence_columns(n_personas: usize) -> Vec<PartColumn> {
+    let deviations = [("level", Term::Level), ("shelf depth", Term::Shelf), ("offer", Term::Offer)];
+    let shared: [&[Column]; 5] =
+        [&INCIDENCE_FIXED, &INCIDENCE_COMMON, &INCIDENCE_OWN, &INCIDENCE_SHELF, &INCIDENCE_OFFER];
+    columns(&shared, &deviations, n_personas)
+}
+
+/// Columns of the units of a category.
+pub(super) fn units_columns(n_personas: usize) -> Vec<PartColumn> {
+    let shared: [&[Column]; 3] = [&UNITS_FIXED, &UNITS_MOVING, &UNITS_RESPONSE];
+    columns(&shared, &[("level", Term::Level)], n_personas)
+}
 
 /// What turns a replayed week into an observation.
 pub(crate) struct Encoder<'a> {
@@ -48,7 +93,7 @@ impl Encoder<'_> {
     ) {
         let at = ObservationContext {
             persona: self.timeline.at(customer as usize, persona_week),
-            year_phase: week_phase(self.first_week, week),
+            season: week_season(self.schema, self.first_week, week),
             budget_price: 0.0,
         };
         self.schema.encode(history, &at, out);
@@ -59,159 +104,150 @@ impl Encoder<'_> {
 pub(super) struct Rows {
     pub(super) visit: Design,
     pub(super) incidence: Vec<Design>,
-    pub(super) quantity: Vec<Design>,
-    /// Visit rows of each customer after the last visit: the weeks in which they may have left.
+    pub(super) units: Vec<Design>,
+    /// Weeks since the last visit, for each visit row.
+    pub(super) recency: Vec<f64>,
+    /// Visit rows of each customer after the last visit before `silent_from`: the weeks in which they
+    /// may have left.
     pub(super) tails: Vec<Range<usize>>,
 }
 
+/// What rows are made from.
+pub(super) struct Source<'a> {
+    pub(super) history: &'a History,
+    pub(super) replay: Replay<'a>,
+    pub(super) catalogue: &'a OfferCatalogue,
+    pub(super) encoder: &'a Encoder<'a>,
+    pub(super) weighing: &'a Weighing,
+}
+
+/// A week as the parts see it.
+struct RowInput<'a> {
+    view: ObservationView<'a>,
+    shelf: &'a [f64],
+    price: &'a [f64],
+    offer: &'a Offer,
+    tag: RowTag,
+}
+
 impl Rows {
-    pub(super) fn new(n_personas: usize, n_categories: usize) -> Self {
+    fn new(n_personas: usize, n_categories: usize) -> Self {
         let many = |p: usize| vec![Design::new(p); n_categories];
         Self {
-            visit: Design::new(VISIT_SHARED + 2 * n_personas),
-            incidence: many(INCIDENCE_SHARED + 3 * n_personas),
-            quantity: many(QUANTITY + n_personas),
+            visit: Design::new(visit_columns(n_personas).len()),
+            incidence: many(incidence_columns(n_personas).len()),
+            units: many(units_columns(n_personas).len()),
+            recency: Vec::new(),
             tails: Vec::new(),
         }
     }
 
-    /// Rows of the weeks in a range; the weeks in `left_out` are replayed but give none. Weeks of
-    /// customers silent for so long that their recency has saturated say nothing about response
-    /// and give none either.
-    pub(super) fn collect(
-        history: &History,
-        replay: &Replay<'_>,
-        catalogue: &OfferCatalogue,
-        encoder: &Encoder<'_>,
-        weeks: Range<u32>,
-        left_out: &[u32],
-    ) -> Self {
-        let schema = encoder.schema;
+    /// Rows of all weeks; the weeks in `left_out` are replayed but give none. Weeks of customers
+    /// silent for so long that their recency has saturated say nothing about response and give none
+    /// either. Silence is read up to the week `train_end`.
+    pub(super) fn collect(source: &Source<'_>, train_end: u32, left_out: &[u32]) -> Self {
+        let schema = source.encoder.schema;
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
-        let usual = action_shares(history, replay, catalogue.n_actions());
         let mut observation = vec![0.0; schema.n_features()];
-        for customer in 0..history.customers.len() as u32 {
-            let mut silent_from = rows.visit.n();
-            replay.walk(customer, weeks.end, |week| {
+        for customer in 0..source.history.customers.len() as u32 {
+            let (mut silent_from, mut silent_to) = (rows.visit.n(), rows.visit.n());
+            source.replay.walk(customer, source.history.n_weeks, |week| {
                 let known = week.history.tenure_weeks() > 0;
-                if week.week < weeks.start || !known || week.history.recency_weeks() >= RECENCY_MAX
-                {
+                if !known || week.history.recency_weeks() >= RECENCY_MAX {
                     return;
                 }
                 if !left_out.contains(&week.week) {
-                    rows.observe(history, &usual, catalogue, encoder, week, &mut observation);
+                    rows.observe(source, week, &mut observation);
                 }
-                if week.record.visited() {
-                    silent_from = rows.visit.n();
+                if week.week < train_end {
+                    silent_to = rows.visit.n();
+                    if week.record.visited() {
+                        silent_from = silent_to;
+                    }
                 }
             });
-            rows.tails.push(silent_from..rows.visit.n());
+            rows.tails.push(silent_from..silent_to);
         }
         rows
     }
 
-    fn observe(
-        &mut self,
-        history: &History,
-        usual: &[f64],
-        catalogue: &OfferCatalogue,
-        encoder: &Encoder<'_>,
-        week: &WeekView<'_>,
-        observation: &mut [f32],
-    ) {
-        let schema = encoder.schema;
-        encoder.encode(week.customer, week.week, week.history, week.week, observation);
-        let row = week.week as usize * schema.n_categories();
-        let shelf = &history.shelf_depth[row..row + schema.n_categories()];
-        let weight = stabilised_weight(week.logged, usual);
-        self.push(&schema.read(observation), shelf, catalogue, week, weight);
+    fn observe(&mut self, source: &Source<'_>, week: &WeekView<'_>, observation: &mut [f32]) {
+        let (schema, history) = (source.encoder.schema, source.history);
+        source.encoder.encode(week.customer, week.week, week.history, week.week, observation);
+        let n = schema.n_categories();
+        let cells = week.week as usize * n..(week.week as usize + 1) * n;
+        let view = schema.read(observation);
+        let weight = source.weighing.weight(&view, week);
+        let input = RowInput {
+            view,
+            shelf: &history.shelf_depth[cells.clone()],
+            price: history.price_index.get(cells).unwrap_or(&[]),
+            offer: source.catalogue.offer(week.logged.map_or(0, |l| l.action)),
+            tag: RowTag { customer: week.customer, week: week.week, weight },
+        };
+        self.push_visit(&input, week);
+        if week.record.visited() {
+            self.push_basket(&input, week);
+        }
     }
 
-    fn push(
-        &mut self,
-        view: &ObservationView<'_>,
-        shelf: &[f64],
-        catalogue: &OfferCatalogue,
-        week: &WeekView<'_>,
-        weight: f64,
-    ) {
-        let offer = catalogue.offer(week.logged.map_or(0, |l| l.action));
-        let persona = view.persona();
-        let n_personas = (self.visit.p - VISIT_SHARED) / 2;
-        let one_hot =
-            |value: f64| (0..n_personas).map(move |k| if k == persona { value } else { 0.0 });
+    fn push_visit(&mut self, input: &RowInput<'_>, week: &WeekView<'_>) {
+        let RowInput { view, shelf, offer, tag, .. } = input;
         let shelf_mean = shelf.iter().sum::<f64>() / shelf.len() as f64;
-        let response =
-            offer.category.map_or([0.0; VISIT_OFFER], |c| visit_offer(view, c, offer.depth));
-        let shared = visit_state(view, shelf_mean).into_iter().chain(response);
-        let row = shared.chain(one_hot(1.0)).chain(one_hot(felt_depth(offer.depth)));
-        let visited = week.record.visited();
-        self.visit.push(row, f64::from(u8::from(visited)), week.week, weight);
-        if !visited {
-            return;
-        }
-        for (category, bought) in week.record.categories.iter().enumerate() {
-            let (own, depth) = (offer.depth_in(category), shelf[category]);
-            let hit = bought.units > 0.0;
-            let elsewhere = if own > 0.0 { 0.0 } else { offer.depth };
-            let row = incidence_state(view, category, elsewhere)
+        let depth = felt_depth(offer.depth);
+        let response = match offer.is_contact() {
+            true => visit_offer(view, offer.category),
+            false => [0.0; VISIT_OFFER.len()],
+        };
+        let row = visit_fixed(view)
+            .into_iter()
+            .chain(visit_moving(view, view.recency(), shelf_mean))
+            .chain(response.map(|x| x * depth))
+            .chain(one_hot(view, 1.0))
+            .chain(one_hot(view, depth));
+        self.visit.push(row, f64::from(u8::from(week.record.visited())), *tag);
+        self.recency.push(view.recency());
+    }
+
+    fn push_basket(&mut self, input: &RowInput<'_>, week: &WeekView<'_>) {
+        let RowInput { view, shelf, price, offer, tag } = input;
+        let (shelf_sum, depth) = (shelf.iter().sum::<f64>(), felt_depth(offer.depth));
+        let others = shelf.len().saturating_sub(1).max(1) as f64;
+        for (c, bought) in week.record.categories.iter().enumerate() {
+            let on_it = offer.is_contact() && offer.category.is_none_or(|target| target == c);
+            let own = if on_it { depth } else { 0.0 };
+            let at = CategoryInput {
+                shelf: shelf[c],
+                shelf_elsewhere: (shelf_sum - shelf[c]) / others,
+                price: price.get(c).copied().unwrap_or(0.0),
+                offer_elsewhere: if on_it { 0.0 } else { depth },
+            };
+            let row = incidence_fixed(view, c)
                 .into_iter()
-                .chain(incidence_shelf(view, depth))
-                .chain(incidence_offer(view, category, own))
-                .chain(one_hot(1.0))
-                .chain(one_hot(depth))
-                .chain(one_hot(felt_depth(own)));
-            self.incidence[category].push(row, f64::from(u8::from(hit)), week.week, weight);
+                .chain(incidence_common(view))
+                .chain(incidence_own(view, c, &at))
+                .chain(incidence_shelf(view).map(|x| x * at.shelf))
+                .chain(incidence_offer(view, c).map(|x| x * own))
+                .chain(one_hot(view, 1.0))
+                .chain(one_hot(view, at.shelf))
+                .chain(one_hot(view, own));
+            let hit = bought.units > 0.0;
+            self.incidence[c].push(row, f64::from(u8::from(hit)), *tag);
             if hit {
                 let extra = (bought.units.round().min(UNITS_MAX) - 1.0).max(0.0);
-                let row = quantity_features(view, category, depth, own);
-                let row = row.into_iter().chain(one_hot(1.0));
-                self.quantity[category].push(row, extra, week.week, weight);
+                let row = units_fixed(view, c)
+                    .into_iter()
+                    .chain(units_moving(view, c, at.price))
+                    .chain([at.shelf, own])
+                    .chain(one_hot(view, 1.0));
+                self.units[c].push(row, extra, *tag);
             }
         }
     }
-
-    /// The rows before a week, and those from it on.
-    pub(super) fn split_at(&self, week: u32) -> (Self, Self) {
-        let many = |designs: &[Design]| designs.iter().map(|d| d.split_at(week)).unzip();
-        let (visit, incidence, quantity) =
-            (self.visit.split_at(week), many(&self.incidence), many(&self.quantity));
-        (
-            Self {
-                visit: visit.0,
-                incidence: incidence.0,
-                quantity: quantity.0,
-                tails: Vec::new(),
-            },
-            Self {
-                visit: visit.1,
-                incidence: incidence.1,
-                quantity: quantity.1,
-                tails: Vec::new(),
-            },
-        )
-    }
 }
 
-/// How often each action was logged, as shares; shape `[n_actions]`.
-fn action_shares(history: &History, replay: &Replay<'_>, n_actions: usize) -> Vec<f64> {
-    let mut counts = vec![0.0_f64; n_actions];
-    for exposure in &history.exposures {
-        if let Some(action) = replay.action_of(exposure.offer) {
-            counts[action] += 1.0;
-        }
-    }
-    let total = counts.iter().sum::<f64>().max(1.0);
-    counts.iter().map(|n| n / total).collect()
-}
-
-/// Stabilised inverse propensity weight: how usual the action is over how likely it was here, cut
-/// to [`WEIGHT_RANGE`]. Rows are weighed as if offers had been made without looking at the customer,
-/// so a response that the model draws too simply is at least right on average over everybody, not
-/// over those who were targeted. 1 where no propensity was logged. Reference: Robins, Hernán and
-/// Brumback 2000.
-fn stabilised_weight(logged: Option<LoggedAction>, usual: &[f64]) -> f64 {
-    let weight = |l: LoggedAction| l.propensity.map(|p| usual[l.action] / p);
-    let (low, high) = WEIGHT_RANGE;
-    logged.and_then(weight).map_or(1.0, |w| w.clamp(low, high))
+/// `value` at the customer's persona, 0 at the others.
+fn one_hot(view: &ObservationView<'_>, value: f64) -> impl Iterator<Item = f64> {
+    let persona = view.persona();
+    (0..view.n_personas()).map(move |k| if k == persona { value } else { 0.0 })
 }

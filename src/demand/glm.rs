@@ -1,28 +1,37 @@
 //! Penalised generalised linear models by Newton's method (iteratively reweighted least squares).
 //!
-//! Maximises `Σ log p(y_i | x_i β) − ½ Σ_j precision_j (β_j − mean_j)²`: ridge toward a prior mean,
+//! Maximises `Σ w_i log p(y_i | x_i β) − ½ Σ_j precision_j (β_j − mean_j)²`: ridge toward a prior mean,
 //! which is how the parameters of a persona or category are pooled toward what they share.
-//! Reference: McCullagh and Nelder 1989, §2.5; Gelman et al. 2013, §16 (penalty as prior).
+//! Coefficients whose sign theory gives are held to it: one that would break it is pinned at 0.
+//! Reference: McCullagh and Nelder 1989, §2.5; Gelman et al. 2013, §16 (penalty as prior); Lawless
+//! 1987 (negative binomial).
 
 use crate::cholesky;
+use promopt_envs::retail::demand::features::Sign;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Rows added up together; fixed, so that sums do not depend on the number of threads.
 const CHUNK_ROWS: usize = 8192;
 const ITERATIONS_MAX: usize = 40;
 /// Largest linear predictor, against overflow.
 const ETA_MAX: f64 = 30.0;
+/// Precision that holds a coefficient at its prior mean.
+pub(crate) const PINNED: f64 = 1e10;
 
-/// Distribution of the response, with its canonical link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Distribution of the response.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Family {
     /// 0/1 with the logit link.
     Bernoulli,
-    /// Counts with the log link; only the mean must be right (quasi-likelihood).
-    Poisson,
+    /// Counts with the log link and variance `mean + dispersion · mean²`; Poisson at 0.
+    Counts {
+        /// Variance beyond Poisson.
+        dispersion: f64,
+    },
 }
 
-/// Rows of a regression: `x` row-major `[n × p]`, `y` `[n]`.
+/// Rows of a regression: `x` row-major `[n × p]`, `y` `[n]`; rows of one customer stand together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Design {
     pub(crate) p: usize,
@@ -32,13 +41,31 @@ pub(crate) struct Design {
     pub(crate) weight: Vec<f64>,
     /// Week of each row, `[n]`.
     pub(crate) week: Vec<u32>,
+    /// Customer of each row, `[n]`.
+    pub(crate) customer: Vec<u32>,
 }
 
-/// Gaussian prior with independent components.
+/// Who and when a row is, and how much it counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RowTag {
+    pub(crate) customer: u32,
+    pub(crate) week: u32,
+    pub(crate) weight: f64,
+}
+
+/// The rows of some weeks.
+#[derive(Debug, Clone)]
+pub(crate) struct Sample<'a> {
+    pub(crate) design: &'a Design,
+    pub(crate) weeks: Range<u32>,
+}
+
+/// Gaussian prior with independent components, and the signs that theory gives.
 #[derive(Debug, Clone)]
 pub(crate) struct Prior {
     pub(crate) mean: Vec<f64>,
     pub(crate) precision: Vec<f64>,
+    pub(crate) sign: Vec<Sign>,
 }
 
 /// A maximised penalised likelihood.
@@ -49,6 +76,8 @@ pub(crate) struct GlmFit {
     pub(crate) factor: Vec<f64>,
     pub(crate) iterations: usize,
     pub(crate) converged: bool,
+    /// Columns that were pinned at 0 because the data asked for the other sign.
+    pub(crate) pinned: Vec<usize>,
 }
 
 impl Design {
@@ -56,17 +85,12 @@ impl Design {
         Self { p, ..Self::default() }
     }
 
-    pub(crate) fn push(
-        &mut self,
-        row: impl IntoIterator<Item = f64>,
-        y: f64,
-        week: u32,
-        weight: f64,
-    ) {
+    pub(crate) fn push(&mut self, row: impl IntoIterator<Item = f64>, y: f64, tag: RowTag) {
         self.x.extend(row);
         self.y.push(y);
-        self.weight.push(weight);
-        self.week.push(week);
+        self.weight.push(tag.weight);
+        self.week.push(tag.week);
+        self.customer.push(tag.customer);
         debug_assert_eq!(self.x.len(), self.p * self.y.len());
     }
 
@@ -74,97 +98,134 @@ impl Design {
         self.y.len()
     }
 
-    /// The rows before a week, and those from it on.
-    pub(crate) fn split_at(&self, week: u32) -> (Self, Self) {
-        let (mut before, mut after) = (Self::new(self.p), Self::new(self.p));
-        for (i, row) in self.x.chunks_exact(self.p).enumerate() {
-            let side = if self.week[i] < week { &mut before } else { &mut after };
-            side.push(row.iter().copied(), self.y[i], self.week[i], self.weight[i]);
-        }
-        (before, after)
+    pub(crate) fn row(&self, i: usize) -> &[f64] {
+        &self.x[i * self.p..(i + 1) * self.p]
+    }
+
+    /// The rows of these weeks.
+    pub(crate) fn of(&self, weeks: Range<u32>) -> Sample<'_> {
+        Sample { design: self, weeks }
+    }
+}
+
+impl<'a> Sample<'a> {
+    /// Positions of the rows.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = usize> + 'a {
+        let (design, weeks) = (self.design, self.weeks.clone());
+        (0..design.n()).filter(move |i| weeks.contains(&design.week[*i]))
+    }
+
+    pub(crate) fn n(&self) -> usize {
+        self.rows().count()
+    }
+
+    /// Weighted sums of the responses and of one.
+    pub(crate) fn totals(&self) -> (f64, f64) {
+        let add = |(y, n): (f64, f64), i: usize| {
+            let weight = self.design.weight[i];
+            (y + weight * self.design.y[i], n + weight)
+        };
+        self.rows().fold((0.0, 0.0), add)
     }
 
     /// Weighted mean of the responses.
     pub(crate) fn mean(&self) -> f64 {
-        dot(&self.weight, &self.y) / self.weight.iter().sum::<f64>().max(1e-12)
+        let (sum, n) = self.totals();
+        sum / n.max(1e-12)
     }
 
-    /// Rows in chunks: features, responses, weights.
-    fn chunks(&self) -> impl IndexedParallelIterator<Item = (&[f64], &[f64], &[f64])> {
-        let x = self.x.par_chunks(CHUNK_ROWS * self.p);
-        let y = self.y.par_chunks(CHUNK_ROWS);
-        x.zip(y).zip(self.weight.par_chunks(CHUNK_ROWS)).map(|((x, y), w)| (x, y, w))
+    /// Positions of the rows in chunks of fixed bounds.
+    fn chunks(&self) -> impl IndexedParallelIterator<Item = impl Iterator<Item = usize> + '_> {
+        let n = self.design.n();
+        (0..n.div_ceil(CHUNK_ROWS)).into_par_iter().map(move |chunk| {
+            let range = chunk * CHUNK_ROWS..((chunk + 1) * CHUNK_ROWS).min(n);
+            range.filter(|i| self.weeks.contains(&self.design.week[*i]))
+        })
     }
 }
 
 impl Family {
-    /// Mean and variance at the linear predictor.
-    fn mean_variance(self, eta: f64) -> (f64, f64) {
+    /// Mean response at the linear predictor.
+    pub(crate) fn mean(self, eta: f64) -> f64 {
         let eta = eta.clamp(-ETA_MAX, ETA_MAX);
         match self {
-            Self::Bernoulli => {
-                let mean = 1.0 / (1.0 + (-eta).exp());
-                (mean, mean * (1.0 - mean))
-            }
-            Self::Poisson => (eta.exp(), eta.exp()),
+            Self::Bernoulli => 1.0 / (1.0 + (-eta).exp()),
+            Self::Counts { .. } => eta.exp(),
         }
     }
 
-    /// Mean response of a row.
-    pub(crate) fn mean(self, row: &[f64], beta: &[f64]) -> f64 {
-        self.mean_variance(dot(row, beta)).0
+    /// First derivative of the log-likelihood by the linear predictor, and the expected negative
+    /// second one.
+    fn slope_and_weight(self, eta: f64, y: f64) -> (f64, f64) {
+        let mean = self.mean(eta);
+        match self {
+            Self::Bernoulli => (y - mean, mean * (1.0 - mean)),
+            Self::Counts { dispersion } => {
+                let spread = 1.0 + dispersion * mean;
+                ((y - mean) / spread, mean / spread)
+            }
+        }
+    }
+
+    /// First derivative of the log-likelihood by the linear predictor.
+    pub(crate) fn slope(self, eta: f64, y: f64) -> f64 {
+        self.slope_and_weight(eta, y).0
     }
 
     /// Log-likelihood of one response, up to terms without β.
-    fn log_likelihood(self, eta: f64, y: f64) -> f64 {
+    pub(crate) fn log_likelihood(self, eta: f64, y: f64) -> f64 {
         let eta = eta.clamp(-ETA_MAX, ETA_MAX);
         match self {
             Self::Bernoulli => y * eta - eta.max(0.0) - (-eta.abs()).exp().ln_1p(),
-            Self::Poisson => y * eta - eta.exp(),
+            Self::Counts { dispersion } if dispersion > 1e-9 => {
+                y * eta - (y + 1.0 / dispersion) * (dispersion * eta.exp()).ln_1p()
+            }
+            Self::Counts { .. } => y * eta - eta.exp(),
         }
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| x * y).sum()
 }
 
 /// Mean log-likelihood of the responses under `beta`.
-pub(crate) fn mean_log_likelihood(family: Family, design: &Design, beta: &[f64]) -> f64 {
-    log_likelihood(family, design, beta) / design.weight.iter().sum::<f64>().max(1e-12)
+pub(crate) fn mean_log_likelihood(family: Family, sample: &Sample<'_>, beta: &[f64]) -> f64 {
+    log_likelihood(family, sample, beta) / sample.totals().1.max(1e-12)
 }
 
-fn log_likelihood(family: Family, design: &Design, beta: &[f64]) -> f64 {
-    let p = design.p;
-    let chunk = |(x, y, w): (&[f64], &[f64], &[f64])| -> f64 {
-        let rows = x.chunks_exact(p).zip(y).zip(w);
-        rows.map(|((row, &y), w)| w * family.log_likelihood(dot(row, beta), y)).sum()
-    };
-    let parts: Vec<f64> = design.chunks().map(chunk).collect();
+fn log_likelihood(family: Family, sample: &Sample<'_>, beta: &[f64]) -> f64 {
+    let design = sample.design;
+    let of_row =
+        |i: usize| design.weight[i] * family.log_likelihood(dot(design.row(i), beta), design.y[i]);
+    let parts: Vec<f64> = sample.chunks().map(|rows| rows.map(of_row).sum()).collect();
     parts.iter().sum()
 }
 
 /// Gradient and negative Hessian of the log-likelihood, without the prior.
-fn curvature(family: Family, design: &Design, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
-    let p = design.p;
-    let chunk = |(x, y, w): (&[f64], &[f64], &[f64])| {
-        let (mut gradient, mut hessian) = (vec![0.0; p], vec![0.0; p * p]);
-        for ((row, &y), &w) in x.chunks_exact(p).zip(y).zip(w) {
-            let (mean, variance) = family.mean_variance(dot(row, beta));
-            for (i, &xi) in row.iter().enumerate() {
-                if xi == 0.0 {
-                    continue;
-                }
-                gradient[i] += w * xi * (y - mean);
-                let weighted = w * variance * xi;
-                for (h, &xj) in hessian[i * p..].iter_mut().zip(&row[..=i]) {
-                    *h += weighted * xj;
+fn curvature(family: Family, sample: &Sample<'_>, beta: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let (design, p) = (sample.design, sample.design.p);
+    let parts: Vec<_> = sample
+        .chunks()
+        .map(|rows| {
+            let (mut gradient, mut hessian) = (vec![0.0; p], vec![0.0; p * p]);
+            for at in rows {
+                let (row, w) = (design.row(at), design.weight[at]);
+                let (slope, weight) = family.slope_and_weight(dot(row, beta), design.y[at]);
+                for (i, &xi) in row.iter().enumerate() {
+                    if xi == 0.0 {
+                        continue;
+                    }
+                    gradient[i] += w * xi * slope;
+                    let weighted = w * weight * xi;
+                    for (h, &xj) in hessian[i * p..].iter_mut().zip(&row[..=i]) {
+                        *h += weighted * xj;
+                    }
                 }
             }
-        }
-        (gradient, hessian)
-    };
-    let parts: Vec<_> = design.chunks().map(chunk).collect();
+            (gradient, hessian)
+        })
+        .collect();
     let (mut gradient, mut hessian) = (vec![0.0; p], vec![0.0; p * p]);
     for (g, h) in parts {
         gradient.iter_mut().zip(g).for_each(|(a, b)| *a += b);
@@ -178,15 +239,44 @@ fn penalty(prior: &Prior, beta: &[f64]) -> f64 {
     beta.iter().zip(&prior.mean).zip(&prior.precision).map(term).sum()
 }
 
-/// Maximises the penalised likelihood from the prior mean. `None` when the curvature is not
-/// positive definite, which a positive precision rules out for finite rows.
-pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmFit> {
-    let p = design.p;
-    let mut beta = prior.mean.clone();
-    let objective = |b: &[f64]| log_likelihood(family, design, b) - penalty(prior, b);
+/// Maximises the penalised likelihood under the signs of the prior, from `start` or the prior mean.
+/// `None` when the curvature is not positive definite, which a positive precision rules out for
+/// finite rows.
+pub(crate) fn fit(
+    family: Family,
+    sample: &Sample<'_>,
+    prior: &Prior,
+    start: Option<&[f64]>,
+) -> Option<GlmFit> {
+    let mut prior = prior.clone();
+    let mut found = maximise(family, sample, &prior, start.unwrap_or(&prior.mean))?;
+    let mut pinned = Vec::new();
+    loop {
+        let wrong = |j: &usize| match prior.sign[*j] {
+            Sign::Free => false,
+            Sign::Positive => found.beta[*j] < -1e-6,
+            Sign::Negative => found.beta[*j] > 1e-6,
+        };
+        let wrong: Vec<usize> = (0..found.beta.len()).filter(wrong).collect();
+        if wrong.is_empty() {
+            return Some(GlmFit { pinned, ..found });
+        }
+        for j in wrong {
+            (prior.mean[j], prior.precision[j], prior.sign[j]) = (0.0, PINNED, Sign::Free);
+            found.beta[j] = 0.0;
+            pinned.push(j);
+        }
+        found = maximise(family, sample, &prior, &found.beta)?;
+    }
+}
+
+fn maximise(family: Family, sample: &Sample<'_>, prior: &Prior, start: &[f64]) -> Option<GlmFit> {
+    let p = sample.design.p;
+    let mut beta = start.to_vec();
+    let objective = |b: &[f64]| log_likelihood(family, sample, b) - penalty(prior, b);
     let mut value = objective(&beta);
     for iteration in 1..=ITERATIONS_MAX {
-        let (mut gradient, mut hessian) = curvature(family, design, &beta);
+        let (mut gradient, mut hessian) = curvature(family, sample, &beta);
         for j in 0..p {
             gradient[j] -= prior.precision[j] * (beta[j] - prior.mean[j]);
             hessian[j * p + j] += prior.precision[j];
@@ -194,11 +284,9 @@ pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmF
         let factor = cholesky::factor(hessian, p)?;
         let step = cholesky::solve_factored(&factor, gradient.clone());
         let gain = dot(&step, &gradient);
-        let done = |beta, converged| GlmFit {
-            beta,
-            factor: factor.clone(),
-            iterations: iteration,
-            converged,
+        let done = |beta, converged| {
+            let (factor, pinned) = (factor.clone(), Vec::new());
+            GlmFit { beta, factor, iterations: iteration, converged, pinned }
         };
         if gain <= 1e-13 * (1.0 + value.abs()) {
             return Some(done(beta, true));
@@ -225,12 +313,6 @@ pub(crate) fn fit(family: Family, design: &Design, prior: &Prior) -> Option<GlmF
 }
 
 impl GlmFit {
-    /// A draw of the Laplace posterior from standard normals, shape `[p]`.
-    pub(crate) fn draw(&self, normals: Vec<f64>) -> Vec<f64> {
-        let noise = cholesky::back_substitute(&self.factor, normals);
-        self.beta.iter().zip(noise).map(|(b, e)| b + e).collect()
-    }
-
     /// Posterior standard deviation of one coefficient.
     #[cfg(test)]
     fn standard_error(&self, j: usize) -> f64 {
@@ -245,16 +327,23 @@ impl GlmFit {
 mod tests {
     use super::*;
     use promopt_envs::SeedTree;
+    use promopt_envs::retail::demand::units_quantile;
     use rand::Rng;
+
+    const TAG: RowTag = RowTag { customer: 0, week: 0, weight: 1.0 };
+
+    fn prior(mean: f64, precision: f64, p: usize) -> Prior {
+        Prior { mean: vec![mean; p], precision: vec![precision; p], sign: vec![Sign::Free; p] }
+    }
 
     #[test]
     fn an_intercept_is_the_log_odds() {
         let mut design = Design::new(1);
         for i in 0..100 {
-            design.push([1.0], f64::from(u8::from(i < 25)), 0, 1.0);
+            design.push([1.0], f64::from(u8::from(i < 25)), TAG);
         }
-        let prior = Prior { mean: vec![0.0], precision: vec![1e-9] };
-        let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
+        let prior = prior(0.0, 1e-9, 1);
+        let fit = fit(Family::Bernoulli, &design.of(0..1), &prior, None).expect("a finite design");
         // log(0.25 / 0.75); its variance is 1 / (n p (1 − p)) = 1 / 18.75.
         assert!((fit.beta[0] - (1.0_f64 / 3.0).ln()).abs() < 1e-6);
         assert!((fit.standard_error(0) - (1.0_f64 / 18.75).sqrt()).abs() < 1e-6);
@@ -264,7 +353,8 @@ mod tests {
     #[test]
     fn known_coefficients_are_recovered_within_four_standard_errors() {
         let mut rng = SeedTree::new(5).stream();
-        for family in [Family::Bernoulli, Family::Poisson] {
+        let counts = |dispersion| Family::Counts { dispersion };
+        for family in [Family::Bernoulli, counts(0.0), counts(0.6)] {
             let (truth, mut design) = ([-0.4, 0.8], Design::new(2));
             for _ in 0..20_000 {
                 let x: f64 = rng.random_range(-1.0..1.0);
@@ -272,12 +362,12 @@ mod tests {
                 let u: f64 = rng.random();
                 let y = match family {
                     Family::Bernoulli => f64::from(u8::from(u < 1.0 / (1.0 + (-eta).exp()))),
-                    Family::Poisson => promopt_envs::retail::demand::poisson_quantile(eta.exp(), u),
+                    Family::Counts { dispersion } => units_quantile(eta.exp(), dispersion, u),
                 };
-                design.push([1.0, x], y, 0, 1.0);
+                design.push([1.0, x], y, TAG);
             }
-            let prior = Prior { mean: vec![0.0; 2], precision: vec![1e-6; 2] };
-            let fit = fit(family, &design, &prior).expect("a finite design");
+            let prior = prior(0.0, 1e-6, 2);
+            let fit = fit(family, &design.of(0..1), &prior, None).expect("a finite design");
             for (j, beta) in truth.iter().enumerate() {
                 assert!((fit.beta[j] - beta).abs() < 4.0 * fit.standard_error(j));
             }
@@ -287,9 +377,32 @@ mod tests {
     #[test]
     fn a_tight_prior_wins_over_little_data() {
         let mut design = Design::new(1);
-        design.push([1.0], 1.0, 0, 1.0);
-        let prior = Prior { mean: vec![-2.0], precision: vec![1e6] };
-        let fit = fit(Family::Bernoulli, &design, &prior).expect("a finite design");
+        design.push([1.0], 1.0, TAG);
+        let prior = prior(-2.0, 1e6, 1);
+        let fit = fit(Family::Bernoulli, &design.of(0..1), &prior, None).expect("a finite design");
         assert!((fit.beta[0] + 2.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_sign_from_theory_is_kept_and_weeks_outside_do_not_count() {
+        let mut design = Design::new(2);
+        for i in 0..100 {
+            let x = f64::from(i % 2);
+            // More successes where x is 1, and a week of failures that is outside the sample.
+            let y = f64::from(u8::from(i % 2 == 1 || i % 4 == 0));
+            design.push([1.0, x], y, TAG);
+            design.push([1.0, x], 0.0, RowTag { week: 7, ..TAG });
+        }
+        let free = prior(0.0, 1e-3, 2);
+        let negative = Prior { sign: vec![Sign::Free, Sign::Negative], ..free.clone() };
+        let sample = design.of(0..7);
+        assert_eq!(sample.n(), 100);
+        let found = fit(Family::Bernoulli, &sample, &free, None).expect("finite");
+        assert!(found.beta[1] > 1.0 && found.pinned.is_empty());
+        let held = fit(Family::Bernoulli, &sample, &negative, None).expect("finite");
+        assert!(held.beta[1].abs() < 1e-6);
+        assert_eq!(held.pinned, [1]);
+        // Three quarters succeed: the level takes over, log(0.75 / 0.25).
+        assert!((held.beta[0] - 3.0_f64.ln()).abs() < 1e-3);
     }
 }

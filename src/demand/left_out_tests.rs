@@ -50,6 +50,7 @@ fn history(anomalous_weeks: Vec<u32>) -> History {
         categories: vec![category("dairy"), category("other")],
         cells,
         shelf_depth: (0..WEEKS).flat_map(|week| [depth(week), 0.0]).collect(),
+        price_index: vec![0.0; 2 * WEEKS as usize],
         offers: Vec::new(),
         exposures: Vec::new(),
         anomalous_weeks,

@@ -1,8 +1,10 @@
 //! From history to a fitted world: replay the log, fit the response, hold out the last weeks.
 
+mod ablation;
 pub mod actions;
 pub mod card;
 mod churn;
+pub mod coefficients;
 pub mod curves;
 pub(crate) mod design;
 pub mod error;
@@ -12,8 +14,11 @@ mod glm;
 mod left_out_tests;
 pub mod panel;
 pub mod replay;
+mod spread;
+pub mod targeting;
 pub mod world;
 
+pub use ablation::Ablation;
 pub use actions::ActionMap;
 pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;

@@ -6,8 +6,8 @@ use crate::data::History;
 use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
 use promopt_envs::retail::{
-    CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld,
-    StartState, year_phase,
+    CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld, Season,
+    StartState,
 };
 
 /// Everything about a history that worlds, logs and scores are built from.
@@ -25,14 +25,14 @@ pub struct Ground<'a> {
 }
 
 /// A date as days since 2000-01-01.
-fn day_number(date: NaiveDate) -> i64 {
+pub(crate) fn day_number(date: NaiveDate) -> i64 {
     (date - NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default()).num_days()
 }
 
-/// Phase of the year of the first day of week `week` of a history that begins on `first_week`.
+/// The season of week `week` of a history that begins on `first_week`.
 #[must_use]
-pub fn week_phase(first_week: NaiveDate, week: u32) -> f64 {
-    year_phase(day_number(first_week) + 7 * i64::from(week))
+pub fn week_season(schema: &ObservationSchema, first_week: NaiveDate, week: u32) -> Season {
+    schema.season(day_number(first_week) + 7 * i64::from(week))
 }
 
 /// `n` of the given items, evenly spread; all of them when there are fewer.
@@ -48,11 +48,10 @@ impl<'a> Ground<'a> {
     pub fn new(
         history: &'a History,
         actions: &'a ActionMap,
-        n_personas: usize,
+        schema: ObservationSchema,
         timeline: &'a PersonaTimeline,
         guardrails: &'a Guardrails,
     ) -> Self {
-        let schema = ObservationSchema::new(n_personas, &category_names(history));
         Self { history, actions, timeline, schema, guardrails }
     }
 

@@ -21,7 +21,7 @@ pub(super) fn export(job: &Job<'_>) -> Result<(), RunError> {
     let (n_personas, timeline) = job.persona_timeline()?;
     let chosen = job.chosen()?;
     let tested = job.tested()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let (rule, summaries) = (ground.mask_rule(), ground.summaries(history.n_weeks));
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     let (mut observations, mut masks) = (Vec::new(), Vec::new());

@@ -111,7 +111,7 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let (n_personas, timeline) = job.persona_timeline()?;
     let fitted = job.fitted()?;
     let policies = job.trained()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, _) = arena(&ground, &fitted.judge, lapse, job.config.judge.leaderboard_customers);
     let world = Arc::new(world);
@@ -210,7 +210,7 @@ pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let fitted = job.fitted()?;
     let policies = job.trained()?;
     let chosen = job.chosen()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let lapse = job.config.environment.lapse_weeks;
     let (world, active_customers) =
         arena(&ground, &fitted.test, lapse, job.config.judge.abtest_customers);

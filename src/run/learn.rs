@@ -5,7 +5,7 @@ use super::folder::{write_json, write_whole};
 use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
 use crate::config::TrainSettings;
-use crate::demand::world::{evenly, week_phase};
+use crate::demand::world::{evenly, week_season};
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::Stage as Playground;
 use promopt_agents::{
@@ -54,7 +54,7 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let actions = job.actions(&history)?;
     let (n_personas, timeline) = job.persona_timeline()?;
     let fitted = job.fitted()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let summaries = ground.summaries(history.n_weeks);
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
     if alive.is_empty() {
@@ -141,7 +141,7 @@ pub(super) fn observe(
 ) -> Vec<f32> {
     let at = ObservationContext {
         persona: ground.timeline.at(customer as usize, week),
-        year_phase: week_phase(ground.history.first_week, week),
+        season: week_season(&ground.schema, ground.history.first_week, week),
         budget_price: 0.0,
     };
     let mut observation = vec![0.0; ground.schema.n_features()];

@@ -52,7 +52,7 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let seed = SeedTree::new(job.config.seed).child("fit");
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let summaries = ground.summaries(history.n_weeks);
     let lapse_weeks = job.config.environment.lapse_weeks;
     let alive = ground.alive(&summaries, lapse_weeks);

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use crate::data::{self, DataConfig, OTHER_CATEGORY};
-use crate::demand::world::week_phase;
+use crate::demand::world::week_season;
 use crate::demand::{ActionMap, Replay};
 use crate::features::PersonaModel;
 use chrono::NaiveDate;
@@ -127,7 +127,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
         }
         let context = ObservationContext {
             persona: personas.assign(features.row(customer)),
-            year_phase: week_phase(history.first_week, n_weeks),
+            season: week_season(schema, history.first_week, n_weeks),
             budget_price: 0.0,
         };
         let mut rng = seed.child(id).stream();

@@ -7,7 +7,7 @@ use super::stage::{Job, Stage};
 use super::synthetic::{self, SALT};
 use crate::data::hash_customer;
 use crate::demand::Ground;
-use crate::demand::world::week_phase;
+use crate::demand::world::week_season;
 use crate::evaluate::interval::Interval;
 use promopt_envs::retail::{CustomerHistory, ObservationContext};
 use promopt_envs::worlds::{
@@ -98,7 +98,7 @@ impl Cast<'_> {
         let history = at.history.reordered(&self.to_pipeline);
         let context = ObservationContext {
             persona: self.personas[at.customer],
-            year_phase: week_phase(self.ground.history.first_week, at.week),
+            season: week_season(&self.ground.schema, self.ground.history.first_week, at.week),
             budget_price: 0.0,
         };
         let mut observation = vec![0.0; self.ground.schema.n_features()];
@@ -115,7 +115,7 @@ pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
     let (n_personas, timeline) = job.persona_timeline()?;
-    let ground = Ground::new(&history, &actions, n_personas, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let (retailer, past) = synthetic::generate(job)?;
     let summaries = ground.summaries(history.n_weeks);
     let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);

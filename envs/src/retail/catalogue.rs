@@ -1,30 +1,34 @@
 //! The offers a customer can get, which are the actions of the promotion MDP.
+//!
+//! An offer is a [`Mechanic`] with its terms, on one category or on the whole basket. Three views of
+//! the same terms must agree: what a purchase is expected to save ([`Offer::felt_share`]) and to cost
+//! us ([`Offer::cost_share`]), and what a realised basket gets ([`Offer::redeem`]).
+
+mod error;
+mod mechanic;
+mod purchase;
+mod redeem;
+mod value;
+
+pub use error::CatalogueError;
+pub use mechanic::{Mechanic, MechanicKind, Tier};
+pub use purchase::{BASKET_CV, Purchase};
+pub use value::SHARE_MAX;
 
 use crate::space::ActionId;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
-
-/// How an offer lowers the price.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Mechanic {
-    /// No offer and no contact.
-    None,
-    /// A share of the price off, in one category.
-    Percent,
-}
 
 /// One offer. Offer 0 of a catalogue is always `none`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
     /// Identifier in files, unique within the catalogue.
     pub id: String,
-    /// How it lowers the price.
+    /// How it works.
     pub mechanic: Mechanic,
-    /// Category it applies to; `None` only for the offer `none`.
+    /// Category it applies to; `None` for the whole basket, and for the offer `none`.
     pub category: Option<usize>,
-    /// Fraction off the price, in `[0, 1)`.
+    /// Nominal depth: the share off that a usual purchase gets once it qualifies, in `[0, 1)`.
+    /// Guardrails, features and sorting use it; for percent it is exactly what the offer takes off.
     pub depth: f64,
     /// Cost of telling the customer, paid whether or not the offer is used; money.
     pub contact_cost: f64,
@@ -38,51 +42,79 @@ impl Offer {
         Self { id, mechanic: Mechanic::None, category: None, depth: 0.0, contact_cost: 0.0 }
     }
 
+    /// A share off the price, in one category or on the whole basket.
+    #[must_use]
+    pub fn percent(id: String, category: Option<usize>, depth: f64, contact_cost: f64) -> Self {
+        Self { id, mechanic: Mechanic::Percent, category, depth, contact_cost }
+    }
+
+    /// An offer of any mechanic but percent, with its nominal depth for a usual purchase.
+    #[must_use]
+    pub fn with_terms(
+        id: String,
+        mechanic: Mechanic,
+        category: Option<usize>,
+        contact_cost: f64,
+        usual: &Purchase,
+    ) -> Self {
+        let depth = mechanic.nominal_depth(usual, category.is_none());
+        Self { id, mechanic, category, depth, contact_cost }
+    }
+
     /// Whether the customer hears from us at all.
     #[must_use]
     pub fn is_contact(&self) -> bool {
-        self.mechanic != Mechanic::None
+        !matches!(self.mechanic, Mechanic::None)
     }
 
-    /// Depth in this category: the offer's when it targets it, otherwise 0.
+    /// Whether it applies to the whole basket.
+    #[must_use]
+    pub fn is_whole_basket(&self) -> bool {
+        self.is_contact() && self.category.is_none()
+    }
+
+    /// Nominal depth in this category: the offer's when it applies there, otherwise 0.
     #[must_use]
     pub fn depth_in(&self, category: usize) -> f64 {
-        if self.category == Some(category) { self.depth } else { 0.0 }
+        if self.category.is_none_or(|own| own == category) { self.depth } else { 0.0 }
     }
-}
 
-/// Why a list of offers is not a catalogue.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum CatalogueError {
-    /// Two offers share an identifier.
-    #[error("expected every offer_id once, got `{0}` twice; rename one of the offers")]
-    DuplicateId(String),
-    /// A depth outside `(0, 1)`.
-    #[error("expected depth in (0, 1) for offer `{id}`, got {depth}; 0.2 means 20 % off")]
-    Depth {
-        /// The offer.
-        id: String,
-        /// Its depth.
-        depth: f64,
-    },
-    /// A contact cost below zero or not finite.
-    #[error("expected a contact_cost of at least 0 for offer `{id}`, got {cost}")]
-    ContactCost {
-        /// The offer.
-        id: String,
-        /// Its cost.
-        cost: f64,
-    },
-    /// A category that does not exist.
-    #[error("expected a category below {n_categories} for offer `{id}`, got {got:?}")]
-    Category {
-        /// The offer.
-        id: String,
-        /// What was given.
-        got: Option<usize>,
-        /// How many categories there are.
-        n_categories: usize,
-    },
+    /// Checks the offer on its own.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] that names the offer, the term, what was expected and what was found.
+    pub fn validate(&self, n_categories: usize) -> Result<(), CatalogueError> {
+        let id = || self.id.clone();
+        let mechanic = self.mechanic.kind();
+        if mechanic == MechanicKind::None {
+            return Err(CatalogueError::None { id: id() });
+        }
+        self.mechanic.validate(&self.id)?;
+        if mechanic != MechanicKind::Percent && self.depth == 0.0 {
+            return Err(CatalogueError::Worthless { id: id() });
+        }
+        if !(self.depth > 0.0 && self.depth < 1.0) {
+            return Err(CatalogueError::Depth { id: id(), depth: self.depth });
+        }
+        if !(self.contact_cost >= 0.0 && self.contact_cost.is_finite()) {
+            return Err(CatalogueError::ContactCost { id: id(), cost: self.contact_cost });
+        }
+        let other = match self.mechanic {
+            Mechanic::Bundle { with, .. } => Some(with),
+            _ => None,
+        };
+        if let Some(got) = self.category.into_iter().chain(other).find(|&c| c >= n_categories) {
+            return Err(CatalogueError::Category { id: id(), got, n_categories });
+        }
+        if self.category.is_none() && !mechanic.fits_whole_basket() {
+            let mechanic = mechanic.name();
+            return Err(CatalogueError::CategoryMissing { id: id(), mechanic });
+        }
+        if other.is_some() && other == self.category {
+            return Err(CatalogueError::BundleWithItself { id: id() });
+        }
+        Ok(())
+    }
 }
 
 /// The offers in action order; index 0 is `none`.
@@ -95,24 +127,15 @@ impl OfferCatalogue {
     /// A catalogue of `none` followed by `offers`.
     ///
     /// # Errors
-    /// [`CatalogueError`] when an identifier repeats, a depth is outside `(0, 1)`, a cost is
-    /// negative, or a category is not below `n_categories`.
+    /// [`CatalogueError`] when an identifier repeats or an offer is not valid; see
+    /// [`Offer::validate`].
     pub fn new(offers: Vec<Offer>, n_categories: usize) -> Result<Self, CatalogueError> {
         let mut all = vec![Offer::none()];
         for offer in offers {
             if all.iter().any(|o| o.id == offer.id) {
                 return Err(CatalogueError::DuplicateId(offer.id));
             }
-            if !(offer.depth > 0.0 && offer.depth < 1.0) {
-                return Err(CatalogueError::Depth { id: offer.id, depth: offer.depth });
-            }
-            if !(offer.contact_cost >= 0.0 && offer.contact_cost.is_finite()) {
-                return Err(CatalogueError::ContactCost { id: offer.id, cost: offer.contact_cost });
-            }
-            if offer.category.is_none_or(|c| c >= n_categories) {
-                let got = offer.category;
-                return Err(CatalogueError::Category { id: offer.id, got, n_categories });
-            }
+            offer.validate(n_categories)?;
             all.push(offer);
         }
         Ok(Self { offers: all })
@@ -131,8 +154,7 @@ impl OfferCatalogue {
         for (category, name) in category_names.iter().enumerate() {
             for &depth in depths {
                 let id = format!("{}-{:.0}%", name, depth * 100.0);
-                let (mechanic, category) = (Mechanic::Percent, Some(category));
-                offers.push(Offer { id, mechanic, category, depth, contact_cost });
+                offers.push(Offer::percent(id, Some(category), depth, contact_cost));
             }
         }
         Self::new(offers, category_names.len())
@@ -167,29 +189,4 @@ impl OfferCatalogue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_grid_starts_with_none_and_goes_category_by_category() {
-        let names = ["bakery".to_owned(), "dairy".to_owned()];
-        let grid = OfferCatalogue::grid(&names, &[0.1, 0.2], 0.05).expect("valid grid");
-        let ids: Vec<&str> = grid.offers().iter().map(|o| o.id.as_str()).collect();
-        assert_eq!(ids, ["none", "bakery-10%", "bakery-20%", "dairy-10%", "dairy-20%"]);
-        assert_eq!(grid.offer(3).depth_in(1), 0.1);
-        assert_eq!(grid.offer(3).depth_in(0), 0.0);
-    }
-
-    #[test]
-    fn depths_are_fractions_and_identifiers_are_unique() {
-        let names = ["bakery".to_owned()];
-        assert!(matches!(
-            OfferCatalogue::grid(&names, &[20.0], 0.0),
-            Err(CatalogueError::Depth { .. })
-        ));
-        assert!(matches!(
-            OfferCatalogue::grid(&names, &[0.2, 0.2], 0.0),
-            Err(CatalogueError::DuplicateId(_))
-        ));
-    }
-}
+mod tests;

@@ -21,6 +21,8 @@ pub const RECENCY_MAX: u32 = 52;
 pub const TENURE_MAX: u32 = 104;
 /// Largest relative stock that is told apart.
 pub const STOCK_MAX: f64 = 4.0;
+/// Most units of a purchase that are told apart.
+pub const UNITS_MAX: f64 = 200.0;
 
 /// What one customer bought in one category in one week.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -346,6 +348,23 @@ impl CustomerHistory {
         }
         let usual = habit.units / self.weeks * STOCK_DECAY / (1.0 - STOCK_DECAY);
         (habit.stock / usual).min(STOCK_MAX)
+    }
+
+    /// Units of a purchase in the category, decayed and shrunk to 1 with the weight of one purchase.
+    #[must_use]
+    pub fn category_units(&self, category: usize) -> f64 {
+        let habit = &self.habits[category];
+        ((habit.units + 1.0) / (habit.bought + 1.0)).min(UNITS_MAX)
+    }
+
+    /// Writes recency, share, stock and units of every category, shape `[n_categories × 4]`.
+    pub(super) fn write_categories(&self, out: &mut [f32]) {
+        for (category, slots) in out.chunks_exact_mut(4).enumerate() {
+            slots[0] = self.category_recency_weeks(category) as f32;
+            slots[1] = self.category_share(category) as f32;
+            slots[2] = self.category_stock(category) as f32;
+            slots[3] = self.category_units(category) as f32;
+        }
     }
 
     /// Mean units a week in the category, decayed.

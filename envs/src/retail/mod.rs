@@ -9,14 +9,19 @@ pub mod guardrails;
 pub mod history;
 pub mod observation;
 pub mod promotion;
+pub mod season;
 
-pub use catalogue::{CatalogueError, Mechanic, Offer, OfferCatalogue};
-pub use demand::{CategoryModel, DemandModel, VisitModel, WeekExpectation};
+pub use catalogue::{
+    CatalogueError, Mechanic, MechanicKind, Offer, OfferCatalogue, Purchase, Tier,
+};
+pub use demand::{
+    CategoryModel, DemandModel, Prepared, UnitsModel, VisitModel, WeekExpectation, WeekInput,
+    WeekPlan, WeekShock,
+};
 pub use guardrails::{Guardrails, MaskRule};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
-pub use observation::{
-    Feature, ObservationContext, ObservationSchema, ObservationView, year_phase,
-};
+pub use observation::{Feature, ObservationContext, ObservationSchema, ObservationView};
 pub use promotion::{
     PromotionConfig, PromotionEnv, PromotionWorld, Scenario, StartState, WeekLedger,
 };
+pub use season::{Holidays, Season};

@@ -1,11 +1,12 @@
 //! The one observation encoder, and the schema that travels with every policy.
 
-use super::history::{CustomerHistory, RECENCY_MAX, STOCK_MAX, TENURE_MAX};
+use super::history::{CustomerHistory, RECENCY_MAX, STOCK_MAX, TENURE_MAX, UNITS_MAX};
+use super::season::{Holidays, Season};
 use crate::space::BoxSpace;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever the meaning, order or unit of a feature changes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One feature of the observation: raw value, never scaled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,15 +30,10 @@ pub struct ObservationSchema {
     pub n_personas: usize,
     /// Category names in order.
     pub categories: Vec<String>,
+    /// Holidays behind the feature `holiday`.
+    pub holidays: Holidays,
     /// The features in order.
     pub features: Vec<Feature>,
-}
-
-/// Phase of the year of a day, in `[0, 1)`: days since 2000-01-01 over 365.25, its fraction. Years
-/// run on without a seam, so simulated weeks after the history stand where real ones would.
-#[must_use]
-pub fn year_phase(day: i64) -> f64 {
-    (day as f64 / 365.25).rem_euclid(1.0)
 }
 
 /// What the encoder needs besides the customer's history.
@@ -45,14 +41,14 @@ pub fn year_phase(day: i64) -> f64 {
 pub struct ObservationContext {
     /// Persona of the customer, below `n_personas`.
     pub persona: usize,
-    /// Phase of the year of the first day of the decision week; see [`year_phase`].
-    pub year_phase: f64,
+    /// Season of the decision week.
+    pub season: Season,
     /// Budget price λ: what one unit of promotion spend costs besides itself; 0 without a budget.
     pub budget_price: f64,
 }
 
 /// Features that do not belong to a category, after the personas; name, unit, largest value.
-const GLOBAL: [(&str, &str, f32); 13] = [
+const GLOBAL: [(&str, &str, f32); 14] = [
     ("recency", "weeks since the last visit", RECENCY_MAX as f32),
     ("frequency", "share of weeks with a visit", 1.0),
     ("monetary", "money per visit week after discounts", 10_000.0),
@@ -65,6 +61,7 @@ const GLOBAL: [(&str, &str, f32); 13] = [
     ("weeks_since_offer", "weeks since the last contact", RECENCY_MAX as f32),
     ("season_sin", "sine of the phase of the year", 1.0),
     ("season_cos", "cosine of the phase of the year", 1.0),
+    ("holiday", "share of the days before a holiday in the week", 1.0),
     ("budget_price", "money per money of promotion spend", 10.0),
 ];
 
@@ -79,7 +76,16 @@ const CONTACTS: usize = 7;
 const REDEMPTION_RATE: usize = 8;
 const SEASON_SIN: usize = 10;
 const SEASON_COS: usize = 11;
-const BUDGET_PRICE: usize = 12;
+const HOLIDAY: usize = 12;
+const BUDGET_PRICE: usize = 13;
+
+/// Features of each category, behind the global ones; name, unit, largest value.
+const BY_CATEGORY: [(&str, &str, f32); 4] = [
+    ("recency", "weeks since the last purchase in the category", RECENCY_MAX as f32),
+    ("share", "share of visit weeks with a purchase in the category", 1.0),
+    ("stock", "units at home over the usual level", STOCK_MAX as f32),
+    ("units", "units of a purchase in the category, shrunk to 1", UNITS_MAX as f32),
+];
 
 impl ObservationSchema {
     /// The schema for this many personas and these categories.
@@ -99,15 +105,24 @@ impl ObservationSchema {
             features.push(feature(name.to_owned(), unit, low, high));
         }
         for name in categories {
-            let weeks = "weeks since the last purchase in the category";
-            features.push(feature(format!("recency:{name}"), weeks, 0.0, RECENCY_MAX as f32));
-            let share = "share of visit weeks with a purchase in the category";
-            features.push(feature(format!("share:{name}"), share, 0.0, 1.0));
-            let stock = "units at home over the usual level";
-            features.push(feature(format!("stock:{name}"), stock, 0.0, STOCK_MAX as f32));
+            for (what, unit, high) in BY_CATEGORY {
+                features.push(feature(format!("{what}:{name}"), unit, 0.0, high));
+            }
         }
-        let categories = categories.to_vec();
-        Self { version: SCHEMA_VERSION, n_personas, categories, features }
+        let (categories, holidays) = (categories.to_vec(), Holidays::default());
+        Self { version: SCHEMA_VERSION, n_personas, categories, holidays, features }
+    }
+
+    /// The same schema with other holidays.
+    #[must_use]
+    pub fn with_holidays(self, holidays: Holidays) -> Self {
+        Self { holidays, ..self }
+    }
+
+    /// The season of the week that begins on `first_day`, in days since 2000-01-01.
+    #[must_use]
+    pub fn season(&self, first_day: i64) -> Season {
+        Season::of_week(first_day, &self.holidays)
     }
 
     /// Length of an observation.
@@ -138,7 +153,6 @@ impl ObservationSchema {
         personas.fill(0.0);
         personas[at.persona] = 1.0;
         let (global, by_category) = rest.split_at_mut(GLOBAL.len());
-        let angle = std::f64::consts::TAU * at.year_phase;
         let values = [
             f64::from(history.recency_weeks()),
             history.frequency(),
@@ -150,21 +164,15 @@ impl ObservationSchema {
             history.contact_pressure(),
             history.redemption_rate(),
             f64::from(history.weeks_since_offer()),
-            angle.sin(),
-            angle.cos(),
+            at.season.sin,
+            at.season.cos,
+            at.season.holiday,
             at.budget_price,
         ];
-        for (slot, value) in global.iter_mut().zip(values) {
-            *slot = value as f32;
+        for ((slot, value), (.., high)) in global.iter_mut().zip(values).zip(GLOBAL) {
+            *slot = (value as f32).clamp(-1.0, high);
         }
-        for (category, slots) in by_category.chunks_exact_mut(3).enumerate() {
-            slots[0] = history.category_recency_weeks(category) as f32;
-            slots[1] = history.category_share(category) as f32;
-            slots[2] = history.category_stock(category) as f32;
-        }
-        for (slot, feature) in out.iter_mut().zip(&self.features) {
-            *slot = slot.clamp(feature.low, feature.high);
-        }
+        history.write_categories(by_category);
     }
 
     /// A reader of one observation by name, for models and rules.
@@ -174,7 +182,7 @@ impl ObservationSchema {
     }
 
     /// A reader that takes the slow features (frequency, monetary, discount share, redemption rate,
-    /// category shares) from another observation of the same customer.
+    /// category shares and units) from another observation of the same customer.
     ///
     /// They say who a customer is. A simulator that let them follow simulated purchases would turn
     /// every bought visit into a lasting habit, which a fit on many customers cannot tell from
@@ -209,7 +217,15 @@ impl ObservationView<'_> {
     }
 
     fn category(&self, category: usize, offset: usize) -> f64 {
-        f64::from(self.values[self.n_personas + GLOBAL.len() + 3 * category + offset])
+        f64::from(
+            self.values[self.n_personas + GLOBAL.len() + BY_CATEGORY.len() * category + offset],
+        )
+    }
+
+    /// Number of personas.
+    #[must_use]
+    pub fn n_personas(&self) -> usize {
+        self.n_personas
     }
 
     /// Index of the persona: the largest membership.
@@ -280,6 +296,12 @@ impl ObservationView<'_> {
         self.global(SEASON_COS)
     }
 
+    /// How much of the shopping for a holiday falls into the week.
+    #[must_use]
+    pub fn holiday(&self) -> f64 {
+        self.global(HOLIDAY)
+    }
+
     /// Budget price λ.
     #[must_use]
     pub fn budget_price(&self) -> f64 {
@@ -295,13 +317,19 @@ impl ObservationView<'_> {
     /// Share of visit weeks with a purchase in the category.
     #[must_use]
     pub fn category_share(&self, category: usize) -> f64 {
-        self.slow(GLOBAL.len() + 3 * category + 1)
+        self.slow(GLOBAL.len() + BY_CATEGORY.len() * category + 1)
     }
 
     /// Units at home over the usual level.
     #[must_use]
     pub fn category_stock(&self, category: usize) -> f64 {
         self.category(category, 2)
+    }
+
+    /// Units of a purchase in the category.
+    #[must_use]
+    pub fn category_units(&self, category: usize) -> f64 {
+        self.slow(GLOBAL.len() + BY_CATEGORY.len() * category + 3)
     }
 }
 
@@ -323,7 +351,8 @@ mod tests {
         };
         history.record(&week);
         let mut observation = vec![0.0; schema.n_features()];
-        let at = ObservationContext { persona: 2, year_phase: 0.25, budget_price: 0.5 };
+        let season = Season { sin: 1.0, cos: 0.0, holiday: 0.5 };
+        let at = ObservationContext { persona: 2, season, budget_price: 0.5 };
         schema.encode(&history, &at, &mut observation);
         let view = schema.read(&observation);
         assert_eq!(view.persona(), 2);
@@ -331,7 +360,10 @@ mod tests {
         assert!((view.monetary() - 9.0).abs() < 1e-6);
         assert!((view.discount_share() - 0.1).abs() < 1e-6);
         assert!((view.season_sin() - 1.0).abs() < 1e-6);
+        assert_eq!(view.holiday(), 0.5);
         assert_eq!(view.budget_price(), 0.5);
+        // Two units in one purchase, shrunk with one of 1: 3 / 2.
+        assert!((view.category_units(1) - 1.5).abs() < 1e-6);
         assert_eq!(view.category_recency(1), 0.0);
         assert_eq!(view.category_recency(0), 52.0);
         assert!(view.category_share(1) > view.category_share(0));

@@ -10,10 +10,11 @@
 //! - **Info** realised and expected contribution, revenue, promotion cost, visit, contact.
 
 use super::catalogue::OfferCatalogue;
-use super::demand::{DemandModel, WeekExpectation};
+use super::demand::{DemandModel, Prepared, WeekExpectation, WeekInput, WeekPlan};
 use super::guardrails::MaskRule;
 use super::history::{CustomerHistory, WeekRecord};
-use super::observation::{ObservationContext, ObservationSchema, year_phase};
+use super::observation::{ObservationContext, ObservationSchema};
+use super::season::Season;
 use crate::env::{Env, EnvSpec, Step};
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
@@ -120,6 +121,11 @@ pub struct PromotionEnv {
     /// The observation at the start of the episode, whose slow features the world keeps.
     traits: Vec<f32>,
     mask: ActionMask,
+    /// The parts of the response that hold over the episode.
+    prepared: Prepared,
+    plan: WeekPlan,
+    /// Seasons of the weeks of an episode and of the one after it, shape `[horizon + 1]`.
+    seasons: Arc<[Season]>,
     record: WeekRecord,
     ledger: WeekLedger,
 }
@@ -151,7 +157,12 @@ impl PromotionEnv {
             n_actions: world.catalogue.n_actions(),
             horizon: Some(config.horizon),
         };
+        let season = |week: u32| world.schema.season(world.first_day + 7 * i64::from(week));
+        let seasons = (0..=config.horizon).map(season).collect();
         Ok(Self {
+            prepared: Prepared::default(),
+            plan: WeekPlan::default(),
+            seasons,
             observation: vec![0.0; world.schema.n_features()],
             traits: vec![0.0; world.schema.n_features()],
             mask: world.mask_rule.blank(),
@@ -179,7 +190,9 @@ impl PromotionEnv {
         self.observe();
         self.traits.clone_from(&self.observation);
         let model = &self.world.draws[scenario.draw];
-        let alive = model.alive(&self.world.schema.read(&self.observation));
+        let view = self.world.schema.read(&self.observation);
+        model.prepare(&view, &mut self.prepared);
+        let alive = model.alive(&view);
         let luck: f64 = SeedTree::new(scenario.seed).child("alive").stream().random();
         self.alive = luck < alive;
     }
@@ -205,7 +218,7 @@ impl PromotionEnv {
     fn observe(&mut self) {
         let at = ObservationContext {
             persona: self.persona(),
-            year_phase: year_phase(self.world.first_day + 7 * i64::from(self.week)),
+            season: self.seasons[self.week as usize],
             budget_price: self.scenario.budget_price,
         };
         self.world.schema.encode(&self.history, &at, &mut self.observation);
@@ -262,8 +275,10 @@ impl Env for PromotionEnv {
         let mut luck = SeedTree::new(self.scenario.seed).index(u64::from(self.week)).stream();
         let leaves = luck.random::<f64>() < model.churn;
         let expected = if self.alive {
-            model.sample_week(&view, shelf, offer, &mut luck, &mut self.record);
-            model.expected_week(&view, shelf, offer)
+            let week = WeekInput::of_shelf(shelf);
+            model.evaluate(&self.prepared, &view, &week, offer, &mut self.plan);
+            self.plan.sample(offer, &mut luck, &mut self.record);
+            self.plan.expected()
         } else {
             self.record.contact(offer);
             let cost = offer.contact_cost;

@@ -3,7 +3,6 @@
 use super::market::cents;
 use super::retailer::Retailer;
 use super::simulate::LoggedWeek;
-use crate::retail::Mechanic;
 use serde::Serialize;
 
 /// One line of a receipt.
@@ -123,7 +122,7 @@ impl CanonicalTables {
         });
         let offers = retailer.catalogue().offers().iter().map(|offer| OfferRow {
             offer_id: offer.id.clone(),
-            mechanic: if offer.mechanic == Mechanic::None { "none" } else { "percent" }.to_owned(),
+            mechanic: offer.mechanic.kind().name().to_owned(),
             category: offer.category.map_or_else(String::new, |c| names[c].clone()),
             depth: offer.depth,
             min_spend: 0.0,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// The format that this version writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Whether the gate let the policy through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +95,8 @@ impl Manifest {
             Err(BundleError::content("manifest.json", expected, found))
         };
         let schema = &self.observation_schema;
-        let own = ObservationSchema::new(schema.n_personas, &schema.categories);
+        let own = ObservationSchema::new(schema.n_personas, &schema.categories)
+            .with_holidays(schema.holidays.clone());
         let (expected, found) = (schema_hash(&own), schema_hash(schema));
         if expected != found {
             return Err(BundleError::Schema { expected, found });

@@ -102,6 +102,14 @@ impl Saved {
         self.values(name, |column| Ok(column.u32()?.iter().collect()))
     }
 
+    pub(super) fn optional_whole(&self, name: &str) -> Result<Vec<Option<u32>>, DataError> {
+        self.values(name, |column| Ok(Some(column.u32()?.iter().collect())))
+    }
+
+    pub(super) fn flags(&self, name: &str) -> Result<Vec<Option<bool>>, DataError> {
+        self.values(name, |column| Ok(Some(column.bool()?.iter().collect())))
+    }
+
     pub(super) fn short(&self, name: &str) -> Result<Vec<u16>, DataError> {
         let narrow = |value: Option<u32>| u16::try_from(value?).ok();
         self.values(name, |column| Ok(column.u32()?.iter().map(narrow).collect()))

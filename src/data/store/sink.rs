@@ -9,8 +9,10 @@ use super::super::error::DataError;
 use super::super::history::{Cell, FingerprintBuilder};
 use super::super::ingest::{Frame, Sink};
 use super::super::market::Priced;
+use super::super::product_lines::ProductCell;
 use super::super::ranks::Names;
 use super::folder::{TableWriter, numbers, texts, whole};
+use super::product_tables::line_columns;
 use super::snapshot;
 use super::{cell_columns, customer_columns};
 
@@ -24,6 +26,7 @@ pub(in crate::data) struct FolderSink<'a> {
     hashes: Vec<String>,
     ids: Vec<String>,
     cells: Vec<Cell>,
+    lines: Vec<ProductCell>,
     /// By snapshot, row by row.
     features: Vec<Vec<f64>>,
     feature_names: Vec<String>,
@@ -31,6 +34,7 @@ pub(in crate::data) struct FolderSink<'a> {
     has_promotions: bool,
     customer_writer: TableWriter,
     cell_writer: TableWriter,
+    line_writer: TableWriter,
     feature_writers: Vec<TableWriter>,
     ledger_writer: TableWriter,
     /// What was written, for the fingerprint.
@@ -71,12 +75,14 @@ impl<'a> FolderSink<'a> {
             hashes: Vec::new(),
             ids: Vec::new(),
             cells: Vec::new(),
+            lines: Vec::new(),
             features: Vec::new(),
             feature_names: Vec::new(),
             prices: Vec::new(),
             has_promotions: false,
             customer_writer: TableWriter::new(dir, "customers"),
             cell_writer: TableWriter::new(dir, "cells"),
+            line_writer: TableWriter::new(dir, "lines"),
             feature_writers: Vec::new(),
             ledger_writer: TableWriter::new(dir, "ledger"),
             fingerprint: FingerprintBuilder::default(),
@@ -90,9 +96,11 @@ impl<'a> FolderSink<'a> {
     ) -> Result<(FingerprintBuilder, LedgerFacts), DataError> {
         self.write_customers()?;
         self.write_cells()?;
+        self.write_lines()?;
         self.write_prices()?;
         self.customer_writer.finish()?;
         self.cell_writer.finish()?;
+        self.line_writer.finish()?;
         self.ledger_writer.finish()?;
         self.feature_writers.into_iter().try_for_each(TableWriter::finish)?;
         Ok((self.fingerprint, self.ledger))
@@ -114,6 +122,12 @@ impl<'a> FolderSink<'a> {
     fn write_cells(&mut self) -> Result<(), DataError> {
         self.cell_writer.write(cell_columns(&self.cells))?;
         self.cells.clear();
+        Ok(())
+    }
+
+    fn write_lines(&mut self) -> Result<(), DataError> {
+        self.line_writer.write(line_columns(&self.lines))?;
+        self.lines.clear();
         Ok(())
     }
 
@@ -152,11 +166,16 @@ impl Sink for FolderSink<'_> {
             part.cells.iter().map(|cell| Cell { customer: cell.customer + before, ..*cell }),
         );
         self.fingerprint.cells(&self.cells[first..]);
+        let placed = |line: ProductCell| ProductCell { customer: line.customer + before, ..line };
+        self.lines.extend(part.lines.into_iter().map(placed));
         for (own, more) in self.features.iter_mut().zip(part.features) {
             own.extend(more);
         }
         if self.cells.len() >= GROUP_ROWS {
             self.write_cells()?;
+        }
+        if self.lines.len() >= GROUP_ROWS {
+            self.write_lines()?;
         }
         if self.hashes.len() >= GROUP_ROWS / 8 {
             self.write_customers()?;

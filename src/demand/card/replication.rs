@@ -6,8 +6,11 @@ use crate::demand::design::Encoder;
 use crate::demand::replay::LoggedAction;
 use crate::demand::world::Ground;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, DemandModel, WeekRecord};
+use promopt_envs::retail::{
+    CustomerHistory, DemandModel, Prepared, WeekInput, WeekPlan, WeekRecord,
+};
 use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
 
 /// A customer of the held-out weeks: where they started, and what was done to them.
 pub(super) struct Subject {
@@ -75,7 +78,10 @@ pub(super) fn replicate(
     let first_week = ground.history.first_week;
     let encoder = Encoder { schema, timeline: ground.timeline, first_week };
     let n = schema.n_categories();
-    let mut outcome = Outcome::new(ground, (ground.history.n_weeks - train_end) as usize);
+    let n_weeks = (ground.history.n_weeks - train_end) as usize;
+    let shocks = shocks(model, n_weeks, seed.child("shock"));
+    let mut outcome = Outcome::new(ground, n_weeks);
+    let (mut prepared, mut plan) = (Prepared::default(), WeekPlan::default());
     let mut observation = vec![0.0; schema.n_features()];
     let mut traits = vec![0.0; schema.n_features()];
     let mut record = WeekRecord::empty(n);
@@ -84,18 +90,24 @@ pub(super) fn replicate(
         let mut track = Track::new(n, history.recency_weeks());
         let luck = seed.index(i as u64);
         encoder.encode(subject.customer, train_end, &history, train_end, &mut traits);
+        model.prepare(&schema.read(&traits), &mut prepared);
         let mut alive =
             luck.child("alive").stream().random::<f64>() < model.alive(&schema.read(&traits));
         for (at, logged) in subject.logged.iter().enumerate() {
             let week = train_end + at as u32;
             encoder.encode(subject.customer, train_end, &history, week, &mut observation);
-            let shelf = &ground.history.shelf_depth[week as usize * n..(week as usize + 1) * n];
+            let cells = week as usize * n..(week as usize + 1) * n;
             let offer = ground.actions.catalogue.offer(logged.map_or(0, |l| l.action));
             let mut stream = luck.index(at as u64).stream();
             let view = schema.read_with_traits(&observation, &traits);
             let leaves = stream.random::<f64>() < model.churn;
             if alive {
-                model.sample_week(&view, shelf, offer, &mut stream, &mut record);
+                let (visit_shock, units_shock) = shocks[at];
+                let shelf = &ground.history.shelf_depth[cells.clone()];
+                let price = ground.history.price_index.get(cells).unwrap_or(&[]);
+                let input = WeekInput { shelf, price, visit_shock, units_shock };
+                model.evaluate(&prepared, &view, &input, offer, &mut plan);
+                plan.sample(offer, &mut stream, &mut record);
             } else {
                 record.contact(offer);
             }
@@ -108,4 +120,14 @@ pub(super) fn replicate(
         outcome.behaviour.add(subject.persona, &track);
     }
     outcome
+}
+
+/// Common shifts of the visit logit and of the log extra units, by week: what moves everybody.
+fn shocks(model: &DemandModel, n_weeks: usize, seed: SeedTree) -> Vec<(f64, f64)> {
+    let of_week = |at: usize| {
+        let mut stream = seed.index(at as u64).stream();
+        let mut normal = || -> f64 { StandardNormal.sample(&mut stream) };
+        (model.shock.visit_sd * normal(), model.shock.units_sd * normal())
+    };
+    (0..n_weeks).map(of_week).collect()
 }

@@ -4,6 +4,7 @@ use super::super::actions::ActionMap;
 use super::super::design::Encoder;
 use super::super::replay::Replay;
 use crate::data::History;
+use serde::{Deserialize, Serialize};
 
 /// Units of evidence with which a persona's price is pulled to its category's.
 const PRICE_WEIGHT: f64 = 50.0;
@@ -11,6 +12,7 @@ const PRICE_WEIGHT: f64 = 50.0;
 const REDEMPTION_PRIOR: (f64, f64) = (9.0, 10.0);
 
 /// Learnt figures; outer index is the category.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Prices {
     pub(super) unit_price: Vec<Vec<f64>>,
     pub(super) margin_rate: Vec<f64>,
@@ -53,7 +55,7 @@ pub(super) fn learn(
                 sum.shelf_discount += bought.shelf_discount;
                 let depth = history.shelf_depth[week.week as usize * n_categories + c];
                 sum.gross_at_depth += bought.gross * depth;
-                if bought.units > 0.0 && offer.is_some_and(|o| o.category == Some(c)) {
+                if bought.units > 0.0 && offer.is_some_and(|o| o.depth_in(c) > 0.0) {
                     bought_under_offer += 1.0;
                     redeemed += f64::from(u8::from(bought.offer_discount > 0.0));
                 }

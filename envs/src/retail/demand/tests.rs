@@ -1,21 +1,34 @@
 //! The response model against its own expectation, and its monotone response.
 
+use super::features::INCIDENCE_COMMON;
 use super::*;
-use crate::retail::history::CustomerHistory;
+use crate::retail::catalogue::{Offer, OfferCatalogue};
+use crate::retail::history::{CategoryWeek, CustomerHistory, WeekRecord};
 use crate::retail::observation::{ObservationContext, ObservationSchema};
+use crate::retail::season::Season;
 use crate::seed::SeedTree;
 
 /// A hand-made model with two categories and one persona.
 pub(crate) fn model() -> DemandModel {
+    let mut common = [0.0; INCIDENCE_COMMON.len()];
+    (common[1], common[2], common[3], common[4]) = (-0.5, -0.05, -0.3, 0.1);
     let category = CategoryModel {
-        state: vec![1.2, 0.6, -0.1, -0.3, 0.0, 0.1, 0.0, -0.5, -0.05, 0.1, 0.2, -0.3, -0.4],
-        shelf: vec![2.0, 1.0],
-        offer: vec![3.0, 0.5, 1.0, 1.0, 0.5, -0.2, -0.3, -0.5],
+        fixed: [1.0, 0.6, 0.1, 0.2, 0.05],
+        common,
+        own: [-0.1, -0.3, -0.4, 0.2, -0.5],
+        shelf: [2.0, 1.0],
+        offer: [3.0, 0.5, 1.0, 1.0, 0.5, -0.2, -0.3, -0.5],
         persona: vec![0.1],
         persona_shelf: vec![0.2],
         persona_offer: vec![0.3],
-        quantity: vec![-1.0, 0.1, 0.05, -0.1, 0.5, 0.8, 0.0, 0.0],
-        persona_quantity: vec![0.0],
+        units: UnitsModel {
+            fixed: [-1.0, 0.1, 0.05, 0.3],
+            moving: [-0.1, 0.05, 0.0, 0.0, 0.02, 0.1, -0.2],
+            shelf: 0.5,
+            offer: 0.8,
+            persona: vec![0.0],
+            dispersion: 0.4,
+        },
         unit_price: vec![4.0],
         margin_rate: 0.4,
         shelf_realised: 1.2,
@@ -23,15 +36,21 @@ pub(crate) fn model() -> DemandModel {
     };
     DemandModel {
         visit: VisitModel {
-            state: vec![0.2, 0.7, 0.3, 0.0, 0.0, -0.1, 0.2, 1.0, 0.1, 0.2, -0.5],
-            offer: vec![2.0, 1.0, 0.0, 1.0, 0.5, 0.2, -0.3, -0.1],
+            fixed: [0.1, 0.7, 0.1, 0.2],
+            moving: [0.3, 0.2, 1.0, -0.1, -0.5, 0.1, 0.0, 0.05, 0.0, 0.2],
+            offer: [2.0, 1.0, 0.0, 1.0, 0.5, 0.2, -0.3, -0.1],
             persona: vec![0.0],
             persona_offer: vec![0.1],
         },
         categories: vec![category.clone(), CategoryModel { margin_rate: 0.3, ..category }],
         redemption: 0.8,
         churn: 0.01,
+        shock: WeekShock::default(),
     }
+}
+
+fn schema() -> ObservationSchema {
+    ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()])
 }
 
 fn observed(schema: &ObservationSchema) -> Vec<f32> {
@@ -46,27 +65,37 @@ fn observed(schema: &ObservationSchema) -> Vec<f32> {
         history.record(&week);
     }
     let mut observation = vec![0.0; schema.n_features()];
-    let at = ObservationContext { persona: 0, year_phase: 0.1, budget_price: 0.0 };
+    let season = Season { sin: 0.6, cos: 0.8, holiday: 0.3 };
+    let at = ObservationContext { persona: 0, season, budget_price: 0.1 };
     schema.encode(&history, &at, &mut observation);
     observation
 }
 
+fn plan_of(model: &DemandModel, observation: &[f32], shelf: &[f64], offer: &Offer) -> WeekPlan {
+    let schema = schema();
+    let view = schema.read(observation);
+    let (mut prepared, mut plan) = (Prepared::default(), WeekPlan::default());
+    model.prepare(&view, &mut prepared);
+    model.evaluate(&prepared, &view, &WeekInput::of_shelf(shelf), offer, &mut plan);
+    plan
+}
+
 #[test]
 fn sampled_weeks_agree_with_the_expectation() {
-    let schema = ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()]);
+    let schema = schema();
     let observation = observed(&schema);
-    let view = schema.read(&observation);
     let catalogue =
         OfferCatalogue::grid(&schema.categories, &[0.2], 0.05).expect("a valid catalogue");
     let (model, shelf) = (model(), [0.1, 0.0]);
     for offer in catalogue.offers() {
-        let expected = model.expected_week(&view, &shelf, offer);
+        let mut plan = plan_of(&model, &observation, &shelf, offer);
+        let expected = plan.expected();
         let mut week = WeekRecord::empty(2);
         let n = 40_000;
         let (mut sum, mut squares, mut cost) = (0.0, 0.0, 0.0);
         for i in 0..n {
             let mut rng = SeedTree::new(3).index(i).stream();
-            model.sample_week(&view, &shelf, offer, &mut rng, &mut week);
+            plan.sample(offer, &mut rng, &mut week);
             let x = week.contribution();
             sum += x;
             squares += x * x;
@@ -81,7 +110,7 @@ fn sampled_weeks_agree_with_the_expectation() {
 
 #[test]
 fn scores_equal_expected_weeks_at_the_mean_shelf() {
-    let schema = ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()]);
+    let schema = schema();
     let observation = observed(&schema);
     let view = schema.read(&observation);
     let catalogue =
@@ -90,51 +119,51 @@ fn scores_equal_expected_weeks_at_the_mean_shelf() {
     let mut scores = Vec::new();
     model.score(&view, &catalogue, &mut scores);
     for (offer, score) in catalogue.offers().iter().zip(&scores) {
-        let week = model.expected_week(&view, &[0.05, 0.05], offer);
-        let cost = offer.contact_cost;
-        let expected = model.alive(&view) * (week.contribution + cost) - cost;
+        let week = plan_of(&model, &observation, &[0.05, 0.05], offer).expected();
+        let (cost, alive) = (offer.contact_cost, model.alive(&view));
+        let spent = alive * (week.promotion_cost - cost) + cost;
+        let expected = alive * (week.contribution + cost) - cost - view.budget_price() * spent;
         assert!((expected - score).abs() < 1e-9);
     }
 }
 
 #[test]
 fn a_deeper_cut_never_lowers_expected_demand() {
-    let schema = ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()]);
+    let schema = schema();
     let observation = observed(&schema);
-    let view = schema.read(&observation);
     let mut model = model();
     // Even with coefficients of the wrong sign.
     model.visit.offer[0] = -9.0;
     model.categories[0].offer[0] = -9.0;
+    model.categories[0].units.offer = -1.0;
+    model.categories[0].units.shelf = -1.0;
+    model.categories[0].shelf[0] = -9.0;
     let depths = [0.05, 0.1, 0.2, 0.3, 0.4];
     let catalogue =
         OfferCatalogue::grid(&schema.categories[..1], &depths, 0.0).expect("a valid catalogue");
-    let units: Vec<f64> =
-        catalogue.offers().iter().map(|offer| model.response_at(&view, 0, 0.1, offer).1).collect();
-    assert!(units.windows(2).all(|w| w[1] >= w[0]));
-}
-
-#[test]
-fn poisson_quantiles_by_hand() {
-    // e^-1 = 0.3679, so the first step is at 0.3679 and the second at 0.7358.
-    assert_eq!(poisson_quantile(1.0, 0.36), 0.0);
-    assert_eq!(poisson_quantile(1.0, 0.37), 1.0);
-    assert_eq!(poisson_quantile(1.0, 0.74), 2.0);
-    assert_eq!(poisson_quantile(0.0, 0.999), 0.0);
+    let units = |shelf: f64, offer: &Offer| {
+        let plan = plan_of(&model, &observation, &[shelf, 0.0], offer);
+        plan.expected_baskets() * plan.categories[0].units()
+    };
+    let offered: Vec<f64> = catalogue.offers().iter().map(|o| units(0.1, o)).collect();
+    assert!(offered.windows(2).all(|w| w[1] >= w[0]), "{offered:?}");
+    let on_shelf: Vec<f64> = depths.iter().map(|d| units(*d, &Offer::none())).collect();
+    assert!(on_shelf.windows(2).all(|w| w[1] >= w[0]), "{on_shelf:?}");
 }
 
 #[test]
 fn silence_is_read_as_leaving_by_hand() {
-    let schema = ObservationSchema::new(1, &["a".to_owned(), "b".to_owned()]);
+    let schema = schema();
     let mut history = CustomerHistory::new(2);
     let mut week = WeekRecord::empty(2);
     week.categories[0] = CategoryWeek { units: 1.0, gross: 4.0, cost: 2.0, ..Default::default() };
     history.record(&week);
-    let at = ObservationContext { persona: 0, year_phase: 0.0, budget_price: 0.0 };
+    let at = ObservationContext { persona: 0, season: Season::default(), budget_price: 0.0 };
     let mut observation = vec![0.0; schema.n_features()];
     let mut model = model();
     // A visit probability of one half whatever the state, and a hazard of one fifth.
-    model.visit.state.fill(0.0);
+    model.visit.fixed.fill(0.0);
+    model.visit.moving.fill(0.0);
     model.churn = 0.2;
     schema.encode(&history, &at, &mut observation);
     assert_eq!(model.alive(&schema.read(&observation)), 1.0);

@@ -1,0 +1,238 @@
+//! The parts of the model, fitted one after the other: visit, then incidence and units of each
+//! category around what all categories share.
+
+use super::super::coefficients::{Coefficient, describe};
+use super::super::design::{PartColumn, Rows, incidence_columns, units_columns, visit_columns};
+use super::super::error::DemandError;
+use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean_log_likelihood};
+use super::super::spread::covariance_factor;
+use super::priors::PriorShape;
+use super::{FitTerms, OfferEvidence, PartReport, VALIDATION_WEEKS};
+use rayon::prelude::*;
+
+/// Strengths of pooling that are tried.
+const STRENGTHS: [f64; 4] = [1.0, 4.0, 16.0, 64.0];
+/// Pooling of personas while the hazard of leaving is learnt.
+const CHURN_POOLING: f64 = 16.0;
+/// Rows that the fit over all categories, and the choice of a pooling strength, need.
+const ROWS_MIN: usize = 50;
+/// Purchases below which a category keeps the pooled response.
+const PURCHASES_MIN: usize = 100;
+/// Rows used for the fit over all categories.
+const POOLED_ROWS_MAX: usize = 400_000;
+/// Largest dispersion of units.
+const DISPERSION_MAX: f64 = 10.0;
+
+/// One part: its posterior, and how it went.
+pub(in crate::demand) struct Part {
+    pub(in crate::demand) family: Family,
+    pub(in crate::demand) columns: Vec<PartColumn>,
+    pub(in crate::demand) shape: PriorShape,
+    pub(in crate::demand) prior: Prior,
+    pub(in crate::demand) fit: GlmFit,
+    /// Lower factor of the covariance of the coefficients.
+    pub(in crate::demand) spread: Vec<f64>,
+    pub(in crate::demand) report: PartReport,
+}
+
+/// Fits parts of one history.
+pub(in crate::demand) struct Fitter<'a> {
+    names: &'a [&'a str],
+    n_personas: usize,
+    pub(in crate::demand) train_end: u32,
+    terms: FitTerms,
+    offer_evidence: OfferEvidence,
+}
+
+impl<'a> Fitter<'a> {
+    pub(super) fn new(
+        names: &'a [&'a str],
+        n_personas: usize,
+        train_end: u32,
+        terms: FitTerms,
+        offer_evidence: OfferEvidence,
+    ) -> Self {
+        Self { names, n_personas, train_end, terms, offer_evidence }
+    }
+
+    /// Prior of the visit part while the hazard of leaving is learnt.
+    pub(super) fn churn_prior(&self) -> Prior {
+        PriorShape::around_zero(&visit_columns(self.n_personas), self.terms).at(Some(CHURN_POOLING))
+    }
+
+    /// Whether a term is in the model, and there is something to learn it from.
+    pub(in crate::demand) fn terms(&self) -> FitTerms {
+        self.terms
+    }
+
+    /// Visit, then incidence by category, then units by category.
+    pub(super) fn fit_all(&self, rows: &Rows) -> Result<Vec<Part>, DemandError> {
+        let columns = visit_columns(self.n_personas);
+        let shape = PriorShape::around_zero(&columns, self.terms);
+        let mut parts =
+            vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
+        let columns = incidence_columns(self.n_personas);
+        let shared = self.pooled(Family::Bernoulli, &rows.incidence, &columns, "incidence")?;
+        let shape = PriorShape::around(&columns, &shared, self.terms);
+        parts.extend(self.by_category("incidence", &rows.incidence, &columns, &shape)?);
+        let columns = units_columns(self.n_personas);
+        let poisson = Family::Counts { dispersion: 0.0 };
+        let shared = self.pooled(poisson, &rows.units, &columns, "units")?;
+        let shape = PriorShape::around(&columns, &shared, self.terms);
+        parts.extend(self.by_category("units", &rows.units, &columns, &shape)?);
+        Ok(parts)
+    }
+
+    fn by_category(
+        &self,
+        what: &str,
+        designs: &[Design],
+        columns: &[PartColumn],
+        shape: &PriorShape,
+    ) -> Result<Vec<Part>, DemandError> {
+        let fit_one = |(design, name): (&Design, &&str)| {
+            let family = match what {
+                "incidence" => Family::Bernoulli,
+                _ => Family::Counts { dispersion: self.dispersion(design, shape) },
+            };
+            let name = format!("{what}:{name}");
+            self.part(&name, family, design, (columns.to_vec(), shape.clone()))
+        };
+        designs.par_iter().zip(self.names).map(fit_one).collect()
+    }
+
+    /// The fit over all categories on the shared columns, on evenly spaced rows when there are many.
+    fn pooled(
+        &self,
+        family: Family,
+        designs: &[Design],
+        columns: &[PartColumn],
+        what: &'static str,
+    ) -> Result<Vec<f64>, DemandError> {
+        let samples: Vec<Sample<'_>> = designs.iter().map(|d| d.of(0..self.train_end)).collect();
+        let total: usize = samples.iter().map(Sample::n).sum();
+        if total < ROWS_MIN {
+            return Err(DemandError::TooFewRows { what, needed: ROWS_MIN, got: total });
+        }
+        let shared: Vec<PartColumn> = columns.iter().filter(|c| !c.of_persona).cloned().collect();
+        let stride = total.div_ceil(POOLED_ROWS_MAX);
+        let mut design = Design::new(shared.len());
+        for sample in &samples {
+            for i in sample.rows().step_by(stride) {
+                let from = sample.design;
+                let (customer, week, weight) = (from.customer[i], from.week[i], from.weight[i]);
+                let row = from.row(i)[..shared.len()].iter().copied();
+                design.push(row, from.y[i], RowTag { customer, week, weight });
+            }
+        }
+        let prior = PriorShape::around_zero(&shared, self.terms).at(None);
+        match fit(family, &design.of(0..self.train_end), &prior, None) {
+            Some(done) if done.converged => Ok(done.beta),
+            other => {
+                let iterations = other.map_or(0, |f| f.iterations);
+                Err(DemandError::NotConverged { what: what.to_owned(), iterations })
+            }
+        }
+    }
+
+    /// Variance of units beyond Poisson, by moments around a Poisson fit:
+    /// `Σ ((y − m)² − m) / Σ m²`, at least 0.
+    fn dispersion(&self, design: &Design, shape: &PriorShape) -> f64 {
+        let sample = design.of(0..self.train_end);
+        let poisson = Family::Counts { dispersion: 0.0 };
+        let Some(found) = fit(poisson, &sample, &shape.at(Some(STRENGTHS[1])), None) else {
+            return 0.0;
+        };
+        let (mut beyond, mut squares) = (0.0, 0.0);
+        for i in sample.rows() {
+            let eta = super::super::glm::dot(design.row(i), &found.beta);
+            let (m, w) = (poisson.mean(eta), design.weight[i]);
+            let error = design.y[i] - m;
+            beyond += w * (error * error - m);
+            squares += w * m * m;
+        }
+        (beyond / squares.max(1e-9)).clamp(0.0, DISPERSION_MAX)
+    }
+
+    /// Chooses the strength of pooling on the last training weeks, then fits all of them.
+    fn part(
+        &self,
+        name: &str,
+        family: Family,
+        design: &Design,
+        (columns, shape): (Vec<PartColumn>, PriorShape),
+    ) -> Result<Part, DemandError> {
+        let failed = |iterations| DemandError::NotConverged { what: name.to_owned(), iterations };
+        let all = design.of(0..self.train_end);
+        let held_out = design.of(self.train_end..u32::MAX);
+        let rows = all.n();
+        let hits = all.rows().filter(|i| family != Family::Bernoulli || design.y[*i] > 0.5).count();
+        let pooled_because = (hits < PURCHASES_MIN && name != "visit").then(|| {
+            format!(
+                "{hits} purchases, fewer than the {PURCHASES_MIN} that a category of its own needs"
+            )
+        });
+        let pooling = match pooled_because {
+            Some(_) => None,
+            None => Some(self.strength(family, design, &shape).ok_or_else(|| failed(0))?),
+        };
+        let prior = shape.at(pooling);
+        let found = fit(family, &all, &prior, None).ok_or_else(|| failed(0))?;
+        if !found.converged {
+            return Err(failed(found.iterations));
+        }
+        let report = PartReport {
+            part: name.to_owned(),
+            rows,
+            pooling,
+            held_out: mean_log_likelihood(family, &held_out, &found.beta),
+            held_out_constant: constant_log_likelihood(family, &held_out, all.mean()),
+            iterations: found.iterations,
+            converged: found.converged,
+            pinned: found.pinned.iter().map(|&j| columns[j].name.clone()).collect(),
+            pooled_because,
+        };
+        let spread = covariance_factor(family, &all, &prior, &found);
+        Ok(Part { family, columns, shape, prior, fit: found, spread, report })
+    }
+
+    /// The strength under which the last training weeks are likeliest.
+    fn strength(&self, family: Family, design: &Design, shape: &PriorShape) -> Option<f64> {
+        let validation_start = self.train_end - VALIDATION_WEEKS;
+        let (early, late) =
+            (design.of(0..validation_start), design.of(validation_start..self.train_end));
+        let strongest = STRENGTHS[STRENGTHS.len() - 1];
+        if early.n() < ROWS_MIN || late.n() < ROWS_MIN {
+            return Some(strongest);
+        }
+        let (mut best, mut chosen) = (f64::NEG_INFINITY, strongest);
+        let mut start: Option<Vec<f64>> = None;
+        for strength in STRENGTHS {
+            let trial = fit(family, &early, &shape.at(Some(strength)), start.as_deref())?;
+            let score = mean_log_likelihood(family, &late, &trial.beta);
+            if score > best {
+                (best, chosen) = (score, strength);
+            }
+            start = Some(trial.beta);
+        }
+        Some(chosen)
+    }
+}
+
+impl Part {
+    /// Every coefficient of the part with its interval and evidence.
+    pub(super) fn coefficients(&self, offers: OfferEvidence) -> Vec<Coefficient> {
+        describe(self, offers)
+    }
+}
+
+fn constant_log_likelihood(family: Family, sample: &Sample<'_>, mean: f64) -> f64 {
+    let mean = mean.clamp(1e-6, if family == Family::Bernoulli { 1.0 - 1e-6 } else { f64::MAX });
+    let eta = match family {
+        Family::Bernoulli => (mean / (1.0 - mean)).ln(),
+        Family::Counts { .. } => mean.ln(),
+    };
+    let design = sample.design;
+    let of_row = |i: usize| design.weight[i] * family.log_likelihood(eta, design.y[i]);
+    sample.rows().map(of_row).sum::<f64>() / sample.totals().1.max(1e-12)
+}
