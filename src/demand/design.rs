@@ -61,9 +61,15 @@ pub(super) fn visit_columns(n_personas: usize) -> Vec<PartColumn> {
 
 /// Columns of the incidence of a category.
 pub(super) fn incidence_columns(n_personas: usize) -> Vec<PartColumn> {
-    let deviations = [("level", Term::Level), ("shelf depth", Term::Shelf), ("offer", Term::Offer)];
-    let shared: [&[Column]; 5] =
-        [&INCIDENCE_FIXED, &INCIDENCE_COMMON, &INCIDENCE_OWN, &INCIDENCE_SHELF, &INCIDENCE_OFFER];
+    let deviations =
+        [("level", Term::Level), ("shelf depth", Term::Shelf), ("offer", Term::Offer)];
+    let shared: [&[Column]; 5] = [
+        &INCIDENCE_FIXED,
+        &INCIDENCE_COMMON,
+        &INCIDENCE_OWN,
+        &INCIDENCE_SHELF,
+        &INCIDENCE_OFFER,
+    ];
     columns(&shared, &deviations, n_personas)
 }
 

@@ -226,8 +226,9 @@ pub(crate) fn fit_demand(
     let fitter = Fitter::new(&names, n_personas, train_end, config.terms, offer_evidence);
     let plain_weights = rows.visit.weight.clone();
     let churn = match config.terms.churn {
-        true => weigh_silence(&mut rows, train_end, &fitter.churn_prior())
-            .ok_or_else(|| DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 })?,
+        true => weigh_silence(&mut rows, train_end, &fitter.churn_prior()).ok_or_else(|| {
+            DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 }
+        })?,
         false => 0.0,
     };
     let parts = fitter.fit_all(&rows)?;

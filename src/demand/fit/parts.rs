@@ -2,7 +2,9 @@
 //! category around what all categories share.
 
 use super::super::coefficients::{Coefficient, describe};
-use super::super::design::{PartColumn, Rows, incidence_columns, units_columns, visit_columns};
+use super::super::design::{
+    PartColumn, Rows, incidence_columns, units_columns, visit_columns,
+};
 use super::super::error::DemandError;
 use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean_log_likelihood};
 use super::super::spread::covariance_factor;
@@ -69,8 +71,7 @@ impl<'a> Fitter<'a> {
     pub(super) fn fit_all(&self, rows: &Rows) -> Result<Vec<Part>, DemandError> {
         let columns = visit_columns(self.n_personas);
         let shape = PriorShape::around_zero(&columns, self.terms);
-        let mut parts =
-            vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
+        let mut parts = vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
         let columns = incidence_columns(self.n_personas);
         let shared = self.pooled(Family::Bernoulli, &rows.incidence, &columns, "incidence")?;
         let shape = PriorShape::around(&columns, &shared, self.terms);
@@ -168,9 +169,7 @@ impl<'a> Fitter<'a> {
         let rows = all.n();
         let hits = all.rows().filter(|i| family != Family::Bernoulli || design.y[*i] > 0.5).count();
         let pooled_because = (hits < PURCHASES_MIN && name != "visit").then(|| {
-            format!(
-                "{hits} purchases, fewer than the {PURCHASES_MIN} that a category of its own needs"
-            )
+            format!("{hits} purchases, fewer than the {PURCHASES_MIN} that a category of its own needs")
         });
         let pooling = match pooled_because {
             Some(_) => None,
