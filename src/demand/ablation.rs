@@ -75,7 +75,12 @@ pub(super) fn ablate(
         let held_out = HeldOut { fitter, rows: &*rows, parts };
         let mut staying = full.clone();
         staying[0] = held_out.refit(&parts[0], &rows.visit, None)?;
-        table.push(compare("leaving for good", &whole, &held_out.by_customer(&staying, 0.0), weeks));
+        table.push(compare(
+            "leaving for good",
+            &whole,
+            &held_out.by_customer(&staying, 0.0),
+            weeks,
+        ));
         rows.visit.weight = weighed;
     }
     Ok(table)

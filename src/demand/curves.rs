@@ -3,7 +3,9 @@
 use super::design::Encoder;
 use super::fit::{FittedDemand, OfferEvidence};
 use super::world::Ground;
-use promopt_envs::retail::{CustomerHistory, DemandModel, Mechanic, ObservationSchema, Offer};
+use promopt_envs::retail::{
+    CustomerHistory, DemandModel, ObservationSchema, Offer, Prepared, WeekInput, WeekPlan,
+};
 use serde::{Deserialize, Serialize};
 
 /// Depths at which curves are drawn.
@@ -99,6 +101,30 @@ pub fn summarise(
     ResponseSummary { curves, elasticities, offer_evidence: fitted.offer_evidence }
 }
 
+/// Evaluates weeks of one model with buffers that are kept.
+struct Week<'a> {
+    schema: &'a ObservationSchema,
+    model: &'a DemandModel,
+    prepared: Prepared,
+    plan: WeekPlan,
+}
+
+impl<'a> Week<'a> {
+    fn new(schema: &'a ObservationSchema, model: &'a DemandModel) -> Self {
+        Self { schema, model, prepared: Prepared::default(), plan: WeekPlan::default() }
+    }
+
+    /// Probability of buying in the category in the week, and expected units.
+    fn of(&mut self, o: &[f32], shelf: &[f64], offer: &Offer, category: usize) -> (f64, f64) {
+        let view = self.schema.read(o);
+        self.model.prepare(&view, &mut self.prepared);
+        let week = WeekInput::of_shelf(shelf);
+        self.model.evaluate(&self.prepared, &view, &week, offer, &mut self.plan);
+        let (visits, slot) = (self.plan.expected_baskets(), &self.plan.categories[category]);
+        (visits * slot.incidence, visits * slot.units())
+    }
+}
+
 fn point(
     schema: &ObservationSchema,
     fitted: &FittedDemand,
@@ -107,14 +133,14 @@ fn point(
     depth: f64,
 ) -> [f64; 4] {
     let offer = if depth > 0.0 {
-        let (id, mechanic) = (String::new(), Mechanic::Percent);
-        Offer { id, mechanic, category: Some(category), depth, contact_cost: 0.0 }
+        Offer::percent(String::new(), Some(category), depth, 0.0)
     } else {
         Offer::none()
     };
     let mean_of = |model: &DemandModel| {
-        let shelf = model.categories[category].shelf_mean;
-        let one = |o: &Vec<f32>| model.response_at(&schema.read(o), category, shelf, &offer).0;
+        let shelf: Vec<f64> = model.categories.iter().map(|c| c.shelf_mean).collect();
+        let mut week = Week::new(schema, model);
+        let one = |o: &Vec<f32>| week.of(o, &shelf, &offer, category).0;
         observations.iter().map(one).sum::<f64>() / observations.len() as f64
     };
     let mean = mean_of(&fitted.mean);
@@ -130,9 +156,12 @@ fn elasticity(
     category: usize,
 ) -> f64 {
     let none = Offer::none();
-    let units = |shelf: f64| -> f64 {
-        let one = |o: &&Vec<f32>| model.response_at(&schema.read(o), category, shelf, &none).1;
-        observations.iter().map(one).sum::<f64>()
+    let usual: Vec<f64> = model.categories.iter().map(|c| c.shelf_mean).collect();
+    let mut week = Week::new(schema, model);
+    let mut units = |depth: f64| -> f64 {
+        let mut shelf = usual.clone();
+        shelf[category] = depth;
+        observations.iter().map(|o| week.of(o, &shelf, &none, category).1).sum::<f64>()
     };
     let (regular, cut) = (units(0.0), units(ELASTICITY_CUT));
     let paid = 1.0 - model.categories[category].realised_shelf(ELASTICITY_CUT);

@@ -2,7 +2,7 @@
 //! rows per category and visit; with the name, term and sign of every column.
 
 use super::glm::{Design, RowTag};
-use super::replay::{LoggedAction, Replay, WeekView};
+use super::replay::{Replay, WeekView};
 use super::targeting::Weighing;
 use super::world::week_season;
 use crate::data::History;
@@ -61,15 +61,9 @@ pub(super) fn visit_columns(n_personas: usize) -> Vec<PartColumn> {
 
 /// Columns of the incidence of a category.
 pub(super) fn incidence_columns(n_personas: usize) -> Vec<PartColumn> {
-    let deviations =
-        [("level", Term::Level), ("shelf depth", Term::Shelf), ("offer", Term::Offer)];
-    let shared: [&[Column]; 5] = [
-        &INCIDENCE_FIXED,
-        &INCIDENCE_COMMON,
-        &INCIDENCE_OWN,
-        &INCIDENCE_SHELF,
-        &INCIDENCE_OFFER,
-    ];
+    let deviations = [("level", Term::Level), ("shelf depth", Term::Shelf), ("offer", Term::Offer)];
+    let shared: [&[Column]; 5] =
+        [&INCIDENCE_FIXED, &INCIDENCE_COMMON, &INCIDENCE_OWN, &INCIDENCE_SHELF, &INCIDENCE_OFFER];
     columns(&shared, &deviations, n_personas)
 }
 
@@ -186,8 +180,8 @@ impl Rows {
         let weight = source.weighing.weight(&view, week);
         let input = RowInput {
             view,
-            shelf: &history.shelf_depth[cells.clone()],
-            price: history.price_index.get(cells).unwrap_or(&[]),
+            shelf: &history.shelf_depth[cells],
+            price: &[],
             offer: source.catalogue.offer(week.logged.map_or(0, |l| l.action)),
             tag: RowTag { customer: week.customer, week: week.week, weight },
         };

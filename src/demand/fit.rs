@@ -13,11 +13,13 @@ use super::design::{Encoder, Rows, Source};
 use super::error::DemandError;
 use super::replay::Replay;
 use super::targeting::{Overlap, Weighing};
+use super::world::day_number;
 use crate::data::History;
+use chrono::NaiveDate;
 use parts::{Fitter, Part};
 use promopt_envs::SeedTree;
-use promopt_envs::retail::DemandModel;
 use promopt_envs::retail::demand::features::Term;
+use promopt_envs::retail::{DemandModel, Holidays};
 use serde::{Deserialize, Serialize};
 
 pub(super) mod parts;
@@ -49,6 +51,44 @@ pub struct FitConfig {
     pub ablation: bool,
     /// Which terms the model has.
     pub terms: FitTerms,
+    /// Days that shops prepare for: `"us"`, `"none"`, or a list of dates.
+    pub holidays: HolidayChoice,
+}
+
+/// The public holidays behind the term `holidays`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum HolidayChoice {
+    /// A calendar by name.
+    Named(HolidayCalendar),
+    /// These days.
+    Dates(Vec<NaiveDate>),
+}
+
+/// Calendars that are built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HolidayCalendar {
+    /// The United States.
+    Us,
+    /// No holidays.
+    None,
+}
+
+impl HolidayChoice {
+    /// The holidays as the observation schema holds them.
+    #[must_use]
+    pub fn days(&self) -> Holidays {
+        match self {
+            Self::Named(HolidayCalendar::Us) => Holidays::Us,
+            Self::Named(HolidayCalendar::None) => Holidays::None,
+            Self::Dates(dates) => {
+                let mut days: Vec<i64> = dates.iter().map(|date| day_number(*date)).collect();
+                days.sort_unstable();
+                Holidays::Days(days)
+            }
+        }
+    }
 }
 
 /// The terms of the model that can be switched off, `[fit.terms]`.
@@ -119,6 +159,7 @@ impl Default for FitConfig {
             test_draws: 6,
             ablation: true,
             terms: FitTerms::default(),
+            holidays: HolidayChoice::Named(HolidayCalendar::Us),
         }
     }
 }
@@ -223,12 +264,11 @@ pub(crate) fn fit_demand(
     let mut rows = Rows::collect(&source, train_end, &left_out);
     let n_personas = encoder.schema.n_personas;
     let names: Vec<&str> = history.categories.iter().map(|c| c.name.as_str()).collect();
-    let fitter = Fitter::new(&names, n_personas, train_end, config.terms, offer_evidence);
+    let fitter = Fitter::new(&names, n_personas, train_end, config.terms);
     let plain_weights = rows.visit.weight.clone();
     let churn = match config.terms.churn {
-        true => weigh_silence(&mut rows, train_end, &fitter.churn_prior()).ok_or_else(|| {
-            DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 }
-        })?,
+        true => weigh_silence(&mut rows, train_end, &fitter.churn_prior())
+            .ok_or_else(|| DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 })?,
         false => 0.0,
     };
     let parts = fitter.fit_all(&rows)?;

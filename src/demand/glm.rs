@@ -196,9 +196,8 @@ pub(crate) fn mean_log_likelihood(family: Family, sample: &Sample<'_>, beta: &[f
 
 fn log_likelihood(family: Family, sample: &Sample<'_>, beta: &[f64]) -> f64 {
     let design = sample.design;
-    let of_row = |i: usize| {
-        design.weight[i] * family.log_likelihood(dot(design.row(i), beta), design.y[i])
-    };
+    let of_row =
+        |i: usize| design.weight[i] * family.log_likelihood(dot(design.row(i), beta), design.y[i]);
     let parts: Vec<f64> = sample.chunks().map(|rows| rows.map(of_row).sum()).collect();
     parts.iter().sum()
 }
@@ -271,12 +270,7 @@ pub(crate) fn fit(
     }
 }
 
-fn maximise(
-    family: Family,
-    sample: &Sample<'_>,
-    prior: &Prior,
-    start: &[f64],
-) -> Option<GlmFit> {
+fn maximise(family: Family, sample: &Sample<'_>, prior: &Prior, start: &[f64]) -> Option<GlmFit> {
     let p = sample.design.p;
     let mut beta = start.to_vec();
     let objective = |b: &[f64]| log_likelihood(family, sample, b) - penalty(prior, b);

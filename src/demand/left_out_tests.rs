@@ -1,9 +1,10 @@
 //! Weeks that are left out of the fit, on a history with one planted week in which everybody buys.
 
 use super::actions::ActionMap;
-use super::design::{Encoder, Rows};
+use super::design::{Encoder, Rows, Source};
 use super::fit::{FitConfig, FittedDemand, fit_demand};
 use super::replay::Replay;
+use super::targeting::Weighing;
 use crate::data::{Category, Cell, History, QualityReport};
 use promopt_envs::SeedTree;
 use promopt_envs::retail::ObservationSchema;
@@ -69,8 +70,10 @@ fn with_encoder<T>(history: &History, then: impl FnOnce(&ActionMap, &Encoder<'_>
 
 fn rows(history: &History, left_out: &[u32]) -> Rows {
     with_encoder(history, |actions, encoder| {
-        let replay = Replay::new(history, actions);
-        Rows::collect(history, &replay, &actions.catalogue, encoder, 0..WEEKS, left_out)
+        let (replay, weighing) = (Replay::new(history, actions), Weighing::default());
+        let catalogue = &actions.catalogue;
+        let source = Source { history, replay, catalogue, encoder, weighing: &weighing };
+        Rows::collect(&source, WEEKS, left_out)
     })
 }
 

@@ -72,8 +72,7 @@ impl Estimated {
 
     fn weight(&self, customer: u32, row: &[f64], contacted: bool) -> f64 {
         let p = self.propensity(customer, row).clamp(1e-4, 1.0 - 1e-4);
-        let weight =
-            if contacted { self.share / p } else { (1.0 - self.share) / (1.0 - p) };
+        let weight = if contacted { self.share / p } else { (1.0 - self.share) / (1.0 - p) };
         weight.clamp(WEIGHT_RANGE.0, WEIGHT_RANGE.1)
     }
 }
@@ -169,11 +168,8 @@ fn contacts(
 
 fn cross_fit(design: &Design) -> Option<Estimated> {
     let p = design.p;
-    let prior = Prior {
-        mean: vec![0.0; p],
-        precision: vec![PRECISION; p],
-        sign: vec![Sign::Free; p],
-    };
+    let prior =
+        Prior { mean: vec![0.0; p], precision: vec![PRECISION; p], sign: vec![Sign::Free; p] };
     let beta = (0..FOLDS)
         .map(|fold| {
             let mut others = design.clone();

@@ -6,8 +6,8 @@ use crate::data::History;
 use crate::features::PersonaTimeline;
 use chrono::NaiveDate;
 use promopt_envs::retail::{
-    CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld,
-    Season, StartState,
+    CustomerHistory, DemandModel, Guardrails, MaskRule, ObservationSchema, PromotionWorld, Season,
+    StartState,
 };
 
 /// Everything about a history that worlds, logs and scores are built from.

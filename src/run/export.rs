@@ -18,7 +18,7 @@ pub(super) fn export(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
     let persona_file = job.personas()?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let chosen = job.chosen()?;
     let tested = job.tested()?;
     let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);

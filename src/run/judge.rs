@@ -108,7 +108,7 @@ fn simulated_test(
 pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let fitted = job.fitted()?;
     let policies = job.trained()?;
     let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
@@ -206,7 +206,7 @@ fn logged_decisions(
 pub(super) fn abtest(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let fitted = job.fitted()?;
     let policies = job.trained()?;
     let chosen = job.chosen()?;

@@ -52,7 +52,7 @@ struct CurvePoint {
 pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let fitted = job.fitted()?;
     let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let summaries = ground.summaries(history.n_weeks);

@@ -4,8 +4,10 @@ use super::error::RunError;
 use super::stage::Job;
 use crate::data::{self, History};
 use crate::demand::card::RealismCard;
+use crate::demand::world::category_names;
 use crate::demand::{ActionMap, FittedDemand, ResponseSummary};
 use crate::features::{PersonaModel, PersonaTimeline};
+use promopt_envs::retail::ObservationSchema;
 use promopt_policies::PortablePolicy;
 use serde::{Deserialize, Serialize};
 
@@ -49,10 +51,16 @@ impl Job<'_> {
         self.folder.read("personas/personas.json", "personas")
     }
 
-    /// Number of personas, and which one a customer had when.
-    pub(crate) fn persona_timeline(&self) -> Result<(usize, PersonaTimeline), RunError> {
-        let timeline = self.folder.read("personas/timeline.json", "personas")?;
-        Ok((self.personas()?.model.n_personas(), timeline))
+    /// Which persona a customer had when.
+    pub(crate) fn persona_timeline(&self) -> Result<PersonaTimeline, RunError> {
+        self.folder.read("personas/timeline.json", "personas")
+    }
+
+    /// What an observation holds.
+    pub(crate) fn schema(&self, history: &History) -> Result<ObservationSchema, RunError> {
+        let n_personas = self.personas()?.model.n_personas();
+        let schema = ObservationSchema::new(n_personas, &category_names(history));
+        Ok(schema.with_holidays(self.config.fit.holidays.days()))
     }
 
     pub(crate) fn fitted(&self) -> Result<FittedDemand, RunError> {

@@ -7,10 +7,8 @@ use super::stage::{Job, Stage};
 use super::synthetic::{SALT, WORLD};
 use crate::data;
 use crate::demand::design::Encoder;
-use crate::demand::world::category_names;
 use crate::demand::{Ground, card, curves, fit};
 use promopt_envs::SeedTree;
-use promopt_envs::retail::ObservationSchema;
 
 /// Reads, cleans and stores the history.
 pub(super) fn ingest(job: &Job<'_>) -> Result<(), RunError> {
@@ -45,14 +43,13 @@ pub(super) fn salt(job: &Job<'_>) -> String {
 pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
-    let schema = ObservationSchema::new(n_personas, &category_names(&history));
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let first_week = history.first_week;
     let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
     let seed = SeedTree::new(job.config.seed).child("fit");
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");
-    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
+    let ground = Ground::new(&history, &actions, schema.clone(), &timeline, &job.config.guardrails);
     let summaries = ground.summaries(history.n_weeks);
     let lapse_weeks = job.config.environment.lapse_weeks;
     let alive = ground.alive(&summaries, lapse_weeks);

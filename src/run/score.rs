@@ -127,7 +127,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
         }
         let context = ObservationContext {
             persona: personas.assign(features.row(customer)),
-            season: week_season(schema, history.first_week, n_weeks),
+            season: week_season(&manifest.observation_schema, history.first_week, n_weeks),
             budget_price: 0.0,
         };
         let mut rng = seed.child(id).stream();

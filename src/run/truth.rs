@@ -114,7 +114,7 @@ impl Cast<'_> {
 pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
-    let (n_personas, timeline) = job.persona_timeline()?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
     let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
     let (retailer, past) = synthetic::generate(job)?;
     let summaries = ground.summaries(history.n_weeks);

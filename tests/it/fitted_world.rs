@@ -2,18 +2,19 @@
 
 use crate::shop::finished;
 use promopt::data::{self, History};
+use promopt::demand::world::category_names;
 use promopt::demand::{ActionMap, FittedDemand, Ground};
 use promopt::features::PersonaTimeline;
 use promopt::run::load::PersonaFile;
 use promopt::run::{RunFolder, RunRecord};
-use promopt_envs::retail::PromotionWorld;
+use promopt_envs::retail::{ObservationSchema, PromotionWorld};
 
 /// What the stages before training left in the folder.
 pub(crate) struct Pieces {
     pub(crate) record: RunRecord,
     pub(crate) history: History,
     actions: ActionMap,
-    n_personas: usize,
+    schema: ObservationSchema,
     timeline: PersonaTimeline,
     fitted: FittedDemand,
 }
@@ -30,7 +31,7 @@ impl Pieces {
             folder.read("personas/personas.json", "personas").expect("it was written");
         Self {
             actions: actions.expect("the history has offers"),
-            n_personas: personas.model.n_personas(),
+            schema: ObservationSchema::new(personas.model.n_personas(), &category_names(&history)),
             timeline: folder.read("personas/timeline.json", "personas").expect("it was written"),
             fitted: folder.read("demand/model.json", "fit").expect("it was written"),
             history,
@@ -40,7 +41,7 @@ impl Pieces {
 
     pub(crate) fn ground(&self) -> Ground<'_> {
         let guardrails = &self.record.config.guardrails;
-        Ground::new(&self.history, &self.actions, self.n_personas, &self.timeline, guardrails)
+        Ground::new(&self.history, &self.actions, self.schema.clone(), &self.timeline, guardrails)
     }
 
     /// A world after the last week of the history, starting from the customers that are known

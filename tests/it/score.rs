@@ -48,7 +48,7 @@ fn scores_are_what_the_policy_does_in_the_simulator() {
         assert_eq!(decision.history, world.starts[start].history, "{}", decision.customer_id);
         let context = ObservationContext {
             persona: world.starts[start].persona,
-            year_phase: promopt_envs::retail::year_phase(world.first_day),
+            season: world.schema.season(world.first_day),
             budget_price,
         };
         let served = scorer.observe(&decision.history, &context).expect("it fits the bundle");

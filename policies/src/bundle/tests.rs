@@ -179,10 +179,10 @@ fn a_format_from_the_future_is_told_apart_from_damage() {
     let (_root, dir) = place();
     write_bundle(&dir, &some_parts()).expect("a bundle");
     edit(&dir, "manifest.json", |text| {
-        text.replace("\"format_version\": 1,", "\"format_version\": 2,\n  \"new_field\": true,")
+        text.replace("\"format_version\": 2,", "\"format_version\": 3,\n  \"new_field\": true,")
     });
     let error = load_bundle(&dir).expect_err("a newer format");
-    assert!(matches!(error, BundleError::FormatVersion { expected: 1, found: 2 }));
+    assert!(matches!(error, BundleError::FormatVersion { expected: 2, found: 3 }));
 }
 
 #[test]

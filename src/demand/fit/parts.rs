@@ -2,9 +2,7 @@
 //! category around what all categories share.
 
 use super::super::coefficients::{Coefficient, describe};
-use super::super::design::{
-    PartColumn, Rows, incidence_columns, units_columns, visit_columns,
-};
+use super::super::design::{PartColumn, Rows, incidence_columns, units_columns, visit_columns};
 use super::super::error::DemandError;
 use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean_log_likelihood};
 use super::super::spread::covariance_factor;
@@ -43,7 +41,6 @@ pub(in crate::demand) struct Fitter<'a> {
     n_personas: usize,
     pub(in crate::demand) train_end: u32,
     terms: FitTerms,
-    offer_evidence: OfferEvidence,
 }
 
 impl<'a> Fitter<'a> {
@@ -52,9 +49,8 @@ impl<'a> Fitter<'a> {
         n_personas: usize,
         train_end: u32,
         terms: FitTerms,
-        offer_evidence: OfferEvidence,
     ) -> Self {
-        Self { names, n_personas, train_end, terms, offer_evidence }
+        Self { names, n_personas, train_end, terms }
     }
 
     /// Prior of the visit part while the hazard of leaving is learnt.
@@ -71,7 +67,8 @@ impl<'a> Fitter<'a> {
     pub(super) fn fit_all(&self, rows: &Rows) -> Result<Vec<Part>, DemandError> {
         let columns = visit_columns(self.n_personas);
         let shape = PriorShape::around_zero(&columns, self.terms);
-        let mut parts = vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
+        let mut parts =
+            vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
         let columns = incidence_columns(self.n_personas);
         let shared = self.pooled(Family::Bernoulli, &rows.incidence, &columns, "incidence")?;
         let shape = PriorShape::around(&columns, &shared, self.terms);
@@ -169,7 +166,9 @@ impl<'a> Fitter<'a> {
         let rows = all.n();
         let hits = all.rows().filter(|i| family != Family::Bernoulli || design.y[*i] > 0.5).count();
         let pooled_because = (hits < PURCHASES_MIN && name != "visit").then(|| {
-            format!("{hits} purchases, fewer than the {PURCHASES_MIN} that a category of its own needs")
+            format!(
+                "{hits} purchases, fewer than the {PURCHASES_MIN} that a category of its own needs"
+            )
         });
         let pooling = match pooled_because {
             Some(_) => None,
