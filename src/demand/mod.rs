@@ -13,6 +13,7 @@ mod glm;
 #[cfg(test)]
 mod left_out_tests;
 pub mod panel;
+pub mod panel;
 pub mod replay;
 mod spread;
 pub mod targeting;

@@ -4,6 +4,7 @@
 //! scorer and server all feed week records into a [`CustomerHistory`] and encode that.
 
 pub mod catalogue;
+pub mod choice;
 pub mod demand;
 pub mod guardrails;
 pub mod history;
@@ -13,6 +14,10 @@ pub mod season;
 
 pub use catalogue::{
     CatalogueError, Mechanic, MechanicKind, Offer, OfferCatalogue, Purchase, Tier,
+};
+pub use choice::{
+    CategoryChoice, ChoiceModel, ChoiceResponse, ChoiceWeeks, CustomerChoices, FineCategory,
+    LineUnits, ProductLine, ProductPrice, ShelfProduct,
 };
 pub use demand::{
     CategoryModel, DemandModel, Prepared, UnitsModel, VisitModel, WeekExpectation, WeekInput,
