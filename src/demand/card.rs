@@ -11,6 +11,7 @@ mod distributions;
 mod inputs;
 mod judge;
 mod lines;
+mod product_panel;
 mod replication;
 mod spread;
 mod tally;
@@ -20,15 +21,16 @@ pub use distance::{Distance, Sample};
 pub use distributions::{Compared, Published, TenDistributions, compare_ten, ten_distributions};
 pub use inputs::{Evidence, Measured, ProductEvidence, PromotionFacts, mean_own_price};
 pub use judge::{CardLine, CardVerdict};
+pub use product_panel::Products;
 pub use spread::Spread;
 pub use tally::{Banded, CardWeek};
 
 use super::fit::FittedDemand;
 use super::world::Ground;
+use product_panel::Shoppers;
 use promopt_envs::SeedTree;
 use promopt_envs::retail::DemandModel;
 use rayon::prelude::*;
-use replication::Outcome;
 use serde::{Deserialize, Serialize};
 use tally::Tally;
 
@@ -36,7 +38,7 @@ use tally::Tally;
 /// 95 % and 80 % bands.
 const REPLICATIONS: u64 = 79;
 /// Replications of which whole distributions are kept.
-const DISTRIBUTIONS: usize = 20;
+const DISTRIBUTIONS: u64 = 20;
 
 /// The card of a fitted world.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,30 +55,38 @@ pub struct RealismCard {
     pub ten: Vec<Compared>,
 }
 
-/// Replays the held-out weeks and fills the card.
+/// Replays the held-out weeks and fills the card; the ten distributions need `products`.
 #[must_use]
 pub fn realism_card(
     ground: &Ground<'_>,
     fitted: &FittedDemand,
     measured: &Measured,
+    products: Option<&Products<'_>>,
     lapse_weeks: u32,
     seed: SeedTree,
 ) -> RealismCard {
     let train_end = fitted.train_end;
+    let n_weeks = ground.history.n_weeks - train_end;
     let (subjects, actual) = replication::observe(ground, train_end, lapse_weeks);
+    let shoppers = products.map(|p| Shoppers::new(p, &subjects, train_end, n_weeks));
     let draws: Vec<&DemandModel> = fitted.judge.iter().chain([&fitted.mean]).collect();
     let replicate = |r: u64| {
         let model = draws[r as usize % draws.len()];
-        let Outcome { tally, behaviour } =
-            replication::replicate(ground, model, &subjects, train_end, seed.index(r));
-        (tally, (r < DISTRIBUTIONS as u64).then_some(behaviour))
+        let keep = r < DISTRIBUTIONS;
+        let trip = shoppers.as_ref().filter(|_| keep).map(|(shoppers, _)| shoppers.trip());
+        let seed = seed.index(r);
+        let (outcome, ten) =
+            replication::replicate(ground, model, &subjects, train_end, trip, seed);
+        (outcome.tally, (keep.then_some(outcome.behaviour), ten))
     };
     let (tallies, kept): (Vec<Tally>, Vec<_>) =
         (0..REPLICATIONS).into_par_iter().map(replicate).unzip();
-    let behaviours: Vec<_> = kept.into_iter().flatten().collect();
+    let (behaviours, ten): (Vec<_>, Vec<_>) = kept.into_iter().unzip();
+    let behaviours: Vec<_> = behaviours.into_iter().flatten().collect();
+    let ten: Vec<_> = ten.into_iter().flatten().collect();
     let weeks = held_out_weeks(ground, train_end, &actual.tally, &tallies);
     let behaviour = behaviour::compare_behaviour(&actual.behaviour, &behaviours);
-    let ten = Vec::new();
+    let ten = shoppers.map_or_else(Vec::new, |(_, real)| compare_ten(&real, &ten));
     let lines = [
         tally::weekly_lines(&weeks),
         tally::level_lines(&actual.tally, &tallies, &ground.schema.categories),

@@ -13,7 +13,6 @@ mod glm;
 #[cfg(test)]
 mod left_out_tests;
 pub mod panel;
-pub mod panel;
 pub mod replay;
 mod spread;
 pub mod targeting;

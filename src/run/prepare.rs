@@ -58,7 +58,8 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
         category_own_price: card::mean_own_price(&response.elasticities, &history),
         ..card::Measured::default()
     };
-    let card = card::realism_card(&ground, &fitted, &measured, lapse_weeks, seed.child("card"));
+    let card_seed = seed.child("card");
+    let card = card::realism_card(&ground, &fitted, &measured, None, lapse_weeks, card_seed);
     job.folder.replace("demand", |dir| {
         write_json(&dir.join("model.json"), &fitted)?;
         write_json(&dir.join("card.json"), &card)?;

@@ -1,6 +1,8 @@
 //! The held-out weeks as they were, and lived through again in the fitted world.
 
 use super::behaviour::{Behaviour, Track};
+use super::distributions::TenDistributions;
+use super::product_panel::Trip;
 use super::tally::Tally;
 use crate::demand::design::Encoder;
 use crate::demand::replay::LoggedAction;
@@ -15,14 +17,13 @@ use rand_distr::{Distribution, StandardNormal};
 /// A customer of the held-out weeks: where they started, and what was done to them.
 pub(super) struct Subject {
     pub(super) customer: u32,
-    pub(super) start: CustomerHistory,
+    start: CustomerHistory,
     pub(super) persona: usize,
-    pub(super) logged: Vec<Option<LoggedAction>>,
+    logged: Vec<Option<LoggedAction>>,
     contact_depths: Vec<Option<f64>>,
 }
 
 /// What all customers did over the held-out weeks.
-#[derive(Clone)]
 pub(super) struct Outcome {
     pub(super) tally: Tally,
     pub(super) behaviour: Behaviour,
@@ -66,14 +67,16 @@ pub(super) fn observe(
     (subjects, actual)
 }
 
-/// One replication: the subjects live through the shelf depths and offers that really came.
+/// One replication: the subjects live through the shelf depths and offers that really came. Product
+/// lines are drawn when there is a `trip` for them.
 pub(super) fn replicate(
     ground: &Ground<'_>,
     model: &DemandModel,
     subjects: &[Subject],
     train_end: u32,
+    mut trip: Option<Trip<'_>>,
     seed: SeedTree,
-) -> Outcome {
+) -> (Outcome, Option<TenDistributions>) {
     let schema = &ground.schema;
     let first_week = ground.history.first_week;
     let encoder = Encoder { schema, timeline: ground.timeline, first_week };
@@ -89,6 +92,7 @@ pub(super) fn replicate(
         let mut history = subject.start.clone();
         let mut track = Track::new(n, history.recency_weeks());
         let luck = seed.index(i as u64);
+        let mut past = trip.as_ref().and_then(|t| t.past(i));
         encoder.encode(subject.customer, train_end, &history, train_end, &mut traits);
         model.prepare(&schema.read(&traits), &mut prepared);
         let mut alive =
@@ -115,11 +119,14 @@ pub(super) fn replicate(
             record.contact_depth = subject.contact_depths[at];
             outcome.tally.add(at, subject.persona, &record);
             track.add(&record);
+            if let Some((trip, past)) = trip.as_mut().zip(past.as_mut()) {
+                trip.add(past, at, &record, luck.child("lines").index(at as u64));
+            }
             history.record(&record);
         }
         outcome.behaviour.add(subject.persona, &track);
     }
-    outcome
+    (outcome, trip.map(Trip::finish))
 }
 
 /// Common shifts of the visit logit and of the log extra units, by week: what moves everybody.
