@@ -56,21 +56,29 @@ fn check(verdict: CardVerdict) -> input::Check {
         CardVerdict::Pass => input::Check::Pass,
         CardVerdict::Warn => input::Check::Warn,
         CardVerdict::Fail => input::Check::Fail,
+        CardVerdict::NotApplicable => input::Check::NotApplicable,
     }
 }
 
 pub(super) fn realism(card: &RealismCard) -> input::Realism {
     let row = |l: &CardLine| input::RealismRow {
         line: l.line.clone(),
-        value: format!("{:.3}", l.simulated),
+        value: l.simulated.map_or_else(|| "–".to_owned(), |s| format!("{:.3}", s.mean)),
         reference_band: l.band.clone(),
         verdict: check(l.verdict),
-        note: l.actual.map(|a| format!("held-out weeks: {a:.3}")).unwrap_or_default(),
+        note: match l.actual {
+            Some(actual) if l.note.is_empty() => format!("held-out weeks: {actual:.3}"),
+            Some(actual) => format!("held-out weeks: {actual:.3}; {}", l.note),
+            None => l.note.clone(),
+        },
     };
     let week = |w: &crate::demand::card::CardWeek| input::HeldOutWeek {
         week: w.week.clone(),
-        actual: w.actual,
-        simulated: input::Estimate::new(w.simulated, w.lower, w.upper),
+        actual: w.revenue.actual,
+        simulated: {
+            let (lower, upper) = w.revenue.band_95;
+            input::Estimate::new(w.revenue.simulated, lower, upper)
+        },
     };
     input::Realism {
         rows: card.lines.iter().map(row).collect(),
