@@ -1,8 +1,8 @@
 //! The command line: the only room that prints, reads flags and the clock, or picks exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
-mod envs;
 mod arena;
+mod envs;
 mod exit;
 mod flags;
 mod forget;
