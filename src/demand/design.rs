@@ -181,8 +181,8 @@ impl Rows {
         let weight = source.weighing.weight(&view, week);
         let input = RowInput {
             view,
-            shelf: &history.shelf_depth[cells],
-            price: &[],
+            shelf: &history.shelf_depth[cells.clone()],
+            price: history.price_index.get(cells).unwrap_or(&[]),
             offer: source.catalogue.offer(week.logged.map_or(0, |l| l.action)),
             tag: RowTag { customer: week.customer, week: week.week, weight },
         };

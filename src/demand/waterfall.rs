@@ -23,7 +23,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-pub use facts::{PromotionFacts, facts_of_history, promotion_facts};
+pub use facts::{PromotionFacts, promotion_facts};
 pub use past::{PastPromotion, PromotionKind, UsualDepth, past_promotions};
 pub use tally::{Part, Tally};
 

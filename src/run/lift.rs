@@ -10,13 +10,17 @@ use crate::demand::waterfall::{
     LiftConfig, Part, PastPromotion, PromotionFacts, PromotionKind, Waterfall, past_promotions,
     promotion_facts, waterfall,
 };
-use crate::demand::{FitConfig, Ground};
+use crate::demand::world::evenly;
+use crate::demand::{FitConfig, Ground, card};
 use crate::evaluate::Interval;
 use crate::report::{Estimate, WaterfallBar, WaterfallInput, waterfall_svg};
 use promopt_envs::SeedTree;
 use promopt_envs::retail::DemandModel;
 use serde::{Deserialize, Serialize};
 
+/// Promotions of each kind that the facts are taken from, and those listed on the page.
+const SPREAD: usize = 20;
+const LARGEST: usize = 6;
 /// Where the waterfalls are kept.
 pub const LIFT: &str = "demand/lift.json";
 
@@ -45,26 +49,18 @@ impl Job<'_> {
         let (schema, timeline) = (self.schema(&history)?, self.persona_timeline()?);
         let first_week = history.first_week;
         let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
-        // An account of the past, not a simulator: the signs of theory would bias it.
-        let fit = FitConfig { ablation: false, signs: false, ..self.config.fit.clone() };
+        let guardrails = &self.config.guardrails;
+        let ground = Ground::new(&history, &actions, schema.clone(), &timeline, guardrails);
         let seed = SeedTree::new(self.config.seed).child("lift");
-        let fitted = fit_demand(&history, &actions, &encoder, &fit, seed.child("fit"))?;
-        let schema = schema.clone();
-        let ground = Ground::new(&history, &actions, schema, &timeline, &self.config.guardrails);
-        let past = past_promotions(&history, &actions);
-        let found = past.len();
-        let chosen = match named {
-            Some(name) => vec![by_name(past, name)?],
-            None => most_given_away(&history, past, top),
-        };
         let config = LiftConfig::default();
-        let draw = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
-        let models: Vec<DemandModel> = (0..config.draws).map(draw).collect();
-        let split = |promotion: &PastPromotion| {
-            let luck = seed.child(&promotion.id);
-            waterfall(&ground, &models, promotion, None, &config, luck)
+        let past = Past::new(&ground, &encoder, &self.config.fit, &config, seed)?;
+        let all = past_promotions(&history, &actions);
+        let found = all.len();
+        let chosen = match named {
+            Some(name) => vec![by_name(all, name)?],
+            None => most_given_away(&history, all, top),
         };
-        let waterfalls: Vec<Waterfall> = chosen.iter().filter_map(split).collect();
+        let waterfalls = past.split(&chosen);
         let facts = |kind| promotion_facts(&waterfalls, kind, config.level);
         let (shelf, offers) = (facts(PromotionKind::Shelf), facts(PromotionKind::Offer));
         let result = LiftResult { found, waterfalls, shelf, offers };
@@ -79,6 +75,84 @@ impl Job<'_> {
         }
         Ok(result)
     }
+}
+
+/// What past promotions are split with: a fit of its own, and draws of it.
+struct Past<'a> {
+    ground: &'a Ground<'a>,
+    models: Vec<DemandModel>,
+    config: &'a LiftConfig,
+    seed: SeedTree,
+}
+
+impl<'a> Past<'a> {
+    fn new(
+        ground: &'a Ground<'a>,
+        encoder: &Encoder<'_>,
+        fit: &FitConfig,
+        config: &'a LiftConfig,
+        seed: SeedTree,
+    ) -> Result<Self, RunError> {
+        // An account of the past, not a simulator: the signs of theory would bias it.
+        let fit = FitConfig { ablation: false, signs: false, ..fit.clone() };
+        let fitted = fit_demand(ground.history, ground.actions, encoder, &fit, seed.child("fit"))?;
+        let draw = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
+        Ok(Self { ground, models: (0..config.draws).map(draw).collect(), config, seed })
+    }
+
+    fn split(&self, promotions: &[PastPromotion]) -> Vec<Waterfall> {
+        let one = |promotion: &PastPromotion| {
+            let luck = self.seed.child(&promotion.id);
+            waterfall(self.ground, &self.models, promotion, None, self.config, luck)
+        };
+        promotions.iter().filter_map(one).collect()
+    }
+}
+
+/// Splits the past promotions of a history while it is fitted, on fewer draws and customers than
+/// `promopt lift` takes: the few that gave most away, and what promotions have in common over a sample
+/// that is evenly spread over the history.
+///
+/// # Errors
+/// As the fit.
+pub(super) fn of_the_past(
+    ground: &Ground<'_>,
+    encoder: &Encoder<'_>,
+    fit: &FitConfig,
+    seed: SeedTree,
+) -> Result<LiftResult, RunError> {
+    let all = past_promotions(ground.history, ground.actions);
+    let found = all.len();
+    let config = LiftConfig { draws: 60, repeats: 15, customers: 200, ..LiftConfig::default() };
+    if all.is_empty() {
+        return Ok(LiftResult { found, waterfalls: Vec::new(), shelf: None, offers: None });
+    }
+    let past = Past::new(ground, encoder, fit, &config, seed)?;
+    let facts = |kind: PromotionKind| {
+        let of_kind: Vec<&PastPromotion> = all.iter().filter(|p| p.kind == kind).collect();
+        let positions: Vec<usize> = (0..of_kind.len()).collect();
+        let spread = evenly(&positions, SPREAD).into_iter().map(|i| of_kind[i].clone());
+        promotion_facts(&past.split(&spread.collect::<Vec<_>>()), kind, config.level)
+    };
+    let (shelf, offers) = (facts(PromotionKind::Shelf), facts(PromotionKind::Offer));
+    let waterfalls = past.split(&most_given_away(ground.history, all, LARGEST));
+    Ok(LiftResult { found, waterfalls, shelf, offers })
+}
+
+/// What the realism card is told of past promotions: those on the shelf, else the offers.
+#[must_use]
+pub(super) fn facts_for_card(lift: &LiftResult) -> Option<card::PromotionFacts> {
+    let facts = lift.shelf.as_ref().or(lift.offers.as_ref())?;
+    let figure = |interval: &Interval| {
+        let Interval { estimate: mean, lower, upper, .. } = *interval;
+        card::Evidence::Estimated(card::Spread { mean, lower, upper })
+    };
+    Some(card::PromotionFacts {
+        dip: figure(&facts.dip_share),
+        halo: figure(&facts.halo_per_unit),
+        share_losing: figure(&facts.losing_share),
+        n_promotions: facts.promotions,
+    })
 }
 
 fn by_name(past: Vec<PastPromotion>, name: &str) -> Result<PastPromotion, RunError> {

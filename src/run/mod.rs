@@ -2,6 +2,7 @@
 
 pub mod error;
 mod export;
+mod fit;
 pub mod folder;
 pub mod forget;
 mod judge;

@@ -15,6 +15,7 @@ mod evidence;
 mod people;
 pub(super) mod persona_page;
 pub(super) mod quality;
+pub(super) mod world;
 
 /// Weeks of a year, for the yearly figure.
 const WEEKS_PER_YEAR: f64 = 52.0;

@@ -2,7 +2,7 @@
 
 use super::error::RunError;
 use super::folder::{RunFolder, key_of, write_json};
-use super::{export, judge, learn, people, prepare, price, render, synthetic, truth};
+use super::{export, fit, judge, learn, people, prepare, price, render, synthetic, truth};
 use crate::config::Config;
 use crate::data::{DataConfig, DataKind};
 use serde::{Deserialize, Serialize};
@@ -203,7 +203,7 @@ impl Job<'_> {
             Stage::World => synthetic::write_world(self),
             Stage::Ingest => prepare::ingest(self),
             Stage::Personas => people::personas(self),
-            Stage::Fit if self.has_customers() => prepare::fit(self),
+            Stage::Fit if self.has_customers() => fit::fit(self),
             Stage::Fit => price::fit(self),
             Stage::Train => learn::train_agents(self),
             Stage::Evaluate => judge::evaluate(self),

@@ -1,12 +1,9 @@
 //! What the promotions of a history have in common: figures to hold against published ones.
 
-use super::past::{PastPromotion, PromotionKind, past_promotions};
+use super::past::PromotionKind;
 use super::tally::{Part, Tally};
-use super::{LiftConfig, Waterfall, spread, waterfall};
-use crate::demand::world::{Ground, evenly};
+use super::{Waterfall, spread};
 use crate::evaluate::Interval;
-use promopt_envs::SeedTree;
-use promopt_envs::retail::DemandModel;
 use serde::{Deserialize, Serialize};
 
 /// Figures over all promotions of a history, each with its interval.
@@ -20,26 +17,6 @@ pub struct PromotionFacts {
     pub halo_per_unit: Interval,
     /// Share of the promotions that lost margin.
     pub losing_share: Interval,
-}
-
-/// Facts over at most `most` promotions of one kind, evenly spread over the history.
-#[must_use]
-pub fn facts_of_history(
-    ground: &Ground<'_>,
-    models: &[DemandModel],
-    (kind, most): (PromotionKind, usize),
-    config: &LiftConfig,
-    seed: SeedTree,
-) -> Option<PromotionFacts> {
-    let past = past_promotions(ground.history, ground.actions);
-    let of_kind: Vec<&PastPromotion> = past.iter().filter(|p| p.kind == kind).collect();
-    let positions: Vec<usize> = (0..of_kind.len()).collect();
-    let split = |position: usize| {
-        let promotion = of_kind[position];
-        waterfall(ground, models, promotion, None, config, seed.child(&promotion.id))
-    };
-    let found: Vec<Waterfall> = evenly(&positions, most).into_iter().filter_map(split).collect();
-    promotion_facts(&found, kind, config.level)
 }
 
 /// Facts over the promotions of one kind; `None` without any.

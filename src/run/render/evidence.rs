@@ -51,7 +51,7 @@ pub(super) fn demand(
     }
 }
 
-fn check(verdict: CardVerdict) -> input::Check {
+pub(super) fn check(verdict: CardVerdict) -> input::Check {
     match verdict {
         CardVerdict::Pass => input::Check::Pass,
         CardVerdict::Warn => input::Check::Warn,
@@ -80,10 +80,13 @@ pub(super) fn realism(card: &RealismCard) -> input::Realism {
             input::Estimate::new(w.revenue.simulated, lower, upper)
         },
     };
+    let (verdict, sentence) = super::world::verdict(card);
     input::Realism {
         rows: card.lines.iter().map(row).collect(),
         held_out: card.weeks.iter().map(week).collect(),
-        ..input::Realism::default()
+        verdict: Some(verdict),
+        sentence,
+        page: "demand/world.html".to_owned(),
     }
 }
 
