@@ -1,6 +1,6 @@
 """The arena's weekly dynamics in numpy: a peer to time and an independent check of the ratios.
 
-    python benches/peers/arena_numpy.py --customers 100 --weeks 70            # customer-weeks per CPU-second
+    python benches/peers/arena_numpy.py --customers 100 --weeks 70
     python benches/peers/arena_numpy.py --worlds 10 --arms random,0,50,segment50
 
 Equations: RetailSynth (arXiv 2312.14095), AgentSim configuration `no_marketing` (arXiv 2405.10469).
@@ -102,12 +102,14 @@ class World:
         value = top + np.log(total)
         if self.felt is not None:
             score = self.s0 + self.s1 * self.felt + self.s2 * self.feature(n)
-            self.probability = (1 - self.theta) / (1 + np.exp(-score)) + self.theta * self.probability
+            fresh = 1 / (1 + np.exp(-score))
+            self.probability = (1 - self.theta) * fresh + self.theta * self.probability
         visit = rng.random(n) < self.probability
         highest = value.max(axis=1)
         store = highest + np.log(np.exp(value - highest[:, None]).sum(axis=1))
         self.felt = visit * store
-        bought = visit[:, None] & (rng.random(value.shape) < 1 / (1 + np.exp(-self.g0 - self.g1 * value)))
+        incidence = 1 / (1 + np.exp(-self.g0 - self.g1 * value))
+        bought = visit[:, None] & (rng.random(value.shape) < incidence)
         customers, categories = np.nonzero(bought)
         revenue, base_value, units = np.zeros(n), np.zeros(n), np.zeros(n)
         for customer, category in zip(customers, categories):
@@ -137,7 +139,8 @@ def compare(args):
     for index in range(args.worlds):
         for arm in arms:
             world = World([args.seed, index], args.customers, args.one_key, not args.independent)
-            world.rng, rng = np.random.default_rng([args.seed, index, 1]), np.random.default_rng(index)
+            world.rng = np.random.default_rng([args.seed, index, 1])
+            rng = np.random.default_rng(index)
             world.start()
             last, scored = np.full(world.n, -9), np.zeros(3)
             for week in range(args.weeks):
@@ -152,7 +155,8 @@ def compare(args):
         ratio = rows[:, 0] / reference[:, 0]
         error = ratio.std(ddof=1) / len(ratio) ** 0.5 if len(ratio) > 1 else float("nan")
         print(f"{arm:10} revenue {rows[:, 0].mean():7.0f}  x {ratio.mean():.3f} ({error:.3f})  "
-              f"units x {(rows[:, 2] / reference[:, 2]).mean():.3f}  retention {rows[:, 3].mean():.3f}")
+              f"units x {(rows[:, 2] / reference[:, 2]).mean():.3f}  "
+              f"retention {rows[:, 3].mean():.3f}")
 
 
 def speed(args):
@@ -168,12 +172,14 @@ def speed(args):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--customers", type=int, default=100)
     parser.add_argument("--weeks", type=int, default=70)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--worlds", type=int, default=0, help="compare arms over so many worlds")
-    parser.add_argument("--arms", default="random,0,50,segment50", help="the first is the reference")
+    parser.add_argument("--arms", default="random,0,50,segment50",
+                        help="the first is the reference")
     parser.add_argument("--independent", action="store_true")
     parser.add_argument("--one-key", action="store_true")
     arguments = parser.parse_args()

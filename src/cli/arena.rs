@@ -93,7 +93,7 @@ fn write(outcome: &Outcome, out: &Path) -> Result<(), Failure> {
 fn page(outcome: &Outcome) -> ArenaPage {
     let verdict = |verdict: &Verdict| ArenaVerdict {
         claim: verdict.claim.clone(),
-        found: verdict.found.clone(),
+        found: verdict.found.replace('-', "−"),
         expected: verdict.expected.clone(),
         agrees: verdict.agrees,
     };
@@ -204,7 +204,7 @@ fn print(outcome: &Outcome, out: &Path) {
     println!("published agents × random: {}\n", agents.collect::<Vec<_>>().join(", "));
     for verdict in &outcome.verdicts {
         println!(
-            "{:<8} {}: {} here, {} there",
+            "{:<8} {}: {} (published: {})",
             if verdict.agrees { "agrees" } else { "differs" },
             verdict.claim,
             verdict.found,

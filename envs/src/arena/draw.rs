@@ -110,7 +110,7 @@ impl Draw {
         }
         if let Self::Truncated { mean, sd, .. } = *self {
             let reach = (low.max(mean - 3.0 * sd), high.min(mean + 3.0 * sd));
-            if !(reach.1 - reach.0 > 0.01 * sd) {
+            if reach.1 - reach.0 <= 0.01 * sd {
                 return refuse("bounds that hold a part of mean ± 3 sd", reach.1 - reach.0);
             }
         }

@@ -155,8 +155,9 @@ impl Highest {
             if top <= self.threshold {
                 continue;
             }
-            for slot in start..start + size {
-                let u = utility[slot] + shift * world.product_effect[slot];
+            let slots = start..start + size;
+            for (own, effect) in utility[slots.clone()].iter().zip(&world.product_effect[slots]) {
+                let u = own + shift * effect;
                 if u > self.threshold {
                     self.values.push(u);
                 }

@@ -284,4 +284,10 @@ impl ArenaWorld {
     pub(super) fn quantity_slope(&self, customer: usize) -> &[f32] {
         &self.quantity_slope[self.customer_row(customer)]
     }
+
+    /// The same effect of utility on quantities everywhere.
+    #[cfg(test)]
+    pub(super) fn set_quantity_slope(&mut self, slope: f32) {
+        self.quantity_slope.fill(slope);
+    }
 }

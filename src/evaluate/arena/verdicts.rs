@@ -54,7 +54,7 @@ fn same_ratio(row: &ArenaRow, whose: &str, published: &Published) -> Option<Verd
     let ours = row.revenue_ratio;
     let common = error.hypot(ours.standard_error);
     Some(Verdict {
-        claim: format!("{} × random, {whose}", row.arm),
+        claim: format!("{} × random, as {whose}", row.arm),
         found: format!("{:.3} ± {:.3}", ours.estimate, ours.standard_error),
         expected: format!("{:.3} ± {error:.3}", published.revenue_ratio),
         agrees: (ours.estimate - published.revenue_ratio).abs() <= ERRORS * common,
