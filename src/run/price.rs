@@ -52,7 +52,7 @@ fn page(fitted: &FittedPricing, currency: &str) -> PricingPage {
     }
 }
 
-/// How many price cuts of 20 % earn more than they cost, with the interval on one side of zero.
+/// What a cut does to units, and for how many products the interval of its margin excludes zero.
 fn headline(fitted: &FittedPricing) -> String {
     let cut = |product: &PricedProduct, sure: &dyn Fn(&Range) -> bool| {
         let at = |rung: &&Rung| (rung.ratio - 0.8).abs() < 1e-9 && !rung.feature;
@@ -66,8 +66,10 @@ fn headline(fitted: &FittedPricing) -> String {
     let mean = fitted.products.iter().map(|product| product.own.value).sum::<f64>() / n as f64;
     format!(
         "One per cent off the price sells {} % more units on average; a 20 % cut without an ad \
-         surely earns margin for {gains} of {n} products and surely loses it for {losses}",
-        number(-mean, 1)
+         earns margin for {gains} of {n} products, loses it for {losses}, and for {} it cannot be \
+         told",
+        number(-mean, 1),
+        n - gains - losses
     )
 }
 
@@ -138,9 +140,9 @@ fn point(rung: &Rung) -> LadderPoint {
 
 fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
-        Evidence::Quasi => "quasi: prices that moved by store and week",
+        Evidence::Quasi => "quasi",
         Evidence::Observational => "observational",
-        Evidence::Pooled => "leans on the other products",
+        Evidence::Pooled => "pooled",
         Evidence::Assumed => "assumed",
     }
 }

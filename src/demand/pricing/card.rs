@@ -29,7 +29,9 @@ struct Line {
 impl Line {
     fn against(&self, found: Range) -> PricingLine {
         let show = |x: f64| {
-            if self.is_share { format!("{:.0} %", 100.0 * x) } else { format!("{x:.2}") }
+            let text =
+                if self.is_share { format!("{:.0} %", 100.0 * x) } else { format!("{x:.2}") };
+            text.replace('-', "−")
         };
         let [(low, high), (least, most)] = self.bands;
         PricingLine {

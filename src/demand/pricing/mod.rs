@@ -24,5 +24,5 @@ pub use fit::fit_pricing;
 pub use fitted::{
     Coefficient, Evidence, FittedPricing, LineVerdict, PlainElasticity, PricedProduct, Range, Rung,
 };
-pub use held_out::{HeldOut, HeldOutProduct, HeldOutWeek};
+pub use held_out::{HeldOut, HeldOutProduct, HeldOutWeek, Trial};
 pub use settings::PricingConfig;
