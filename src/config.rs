@@ -1,7 +1,7 @@
 //! The config of a run: what a team writes in TOML, with every default in one place.
 
 use crate::data::DataConfig;
-use crate::demand::FitConfig;
+use crate::demand::{FitConfig, OffersConfig, PricingConfig};
 use crate::features::PersonaConfig;
 use promopt_agents::schedule::Linear;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
@@ -28,26 +28,18 @@ pub struct Config {
     pub personas: PersonaConfig,
     /// The fit.
     pub fit: FitConfig,
-    /// Offers when the history has none that could be actions.
+    /// Offers besides those of the history.
     pub offers: OffersConfig,
     /// Limits that no policy may break.
     pub guardrails: Guardrails,
     /// Episodes.
     pub environment: PromotionConfig,
+    /// Pricing; only read for weekly sales of stores.
+    pub pricing: PricingConfig,
     /// Learning.
     pub train: TrainSettings,
     /// Judging.
     pub judge: JudgeConfig,
-}
-
-/// The offer grid used when the history has no offers with category and depth.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OffersConfig {
-    /// Fractions off the price.
-    pub depths: Vec<f64>,
-    /// Cost of one contact, money.
-    pub contact_cost: f64,
 }
 
 /// Which agents learn, and for how long.
@@ -99,15 +91,10 @@ impl Default for Config {
             offers: OffersConfig::default(),
             guardrails: Guardrails::default(),
             environment: PromotionConfig::default(),
+            pricing: PricingConfig::default(),
             train: TrainSettings::default(),
             judge: JudgeConfig::default(),
         }
-    }
-}
-
-impl Default for OffersConfig {
-    fn default() -> Self {
-        Self { depths: vec![0.1, 0.2, 0.3], contact_cost: 0.05 }
     }
 }
 
@@ -204,14 +191,9 @@ impl Config {
             fit.judge_draws.to_string(),
         )?;
         require(self.environment.horizon > 0, "environment.horizon", "at least 1", "0".to_owned())?;
-        for depth in &self.offers.depths {
-            let fits = *depth > 0.0 && *depth < 1.0;
-            require(fits, "offers.depths", "fractions in (0, 1), 0.2 for 20 %", depth.to_string())?;
-        }
-        let cost = self.offers.contact_cost;
-        let fits = cost.is_finite() && cost >= 0.0;
-        require(fits, "offers.contact_cost", "money of at least 0", cost.to_string())?;
+        self.offers.validate()?;
         self.guardrails.validate()?;
+        self.pricing.validate()?;
         let prices = &self.environment.budget_prices;
         let fits = !prices.is_empty() && prices.iter().all(|p| p.is_finite() && *p >= 0.0);
         require(
@@ -223,6 +205,12 @@ impl Config {
         if let Some(data) = &self.data {
             data.validate().map_err(|e| e.to_string())?;
         } else {
+            require(
+                self.offers.list.is_empty(),
+                "offers.list",
+                "no offers without [data], since the built-in retailer makes its own",
+                format!("{} offers", self.offers.list.len()),
+            )?;
             self.world.validate().map_err(|e| e.to_string())?;
         }
         Ok(())

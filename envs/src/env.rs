@@ -65,3 +65,29 @@ pub trait Env {
         Vec::new()
     }
 }
+
+impl<E: Env + ?Sized> Env for Box<E> {
+    fn spec(&self) -> &EnvSpec {
+        (**self).spec()
+    }
+
+    fn reset(&mut self, seed: Option<u64>) {
+        (**self).reset(seed);
+    }
+
+    fn observation(&self) -> &[f32] {
+        (**self).observation()
+    }
+
+    fn action_mask(&self) -> &ActionMask {
+        (**self).action_mask()
+    }
+
+    fn step(&mut self, action: ActionId) -> Result<Step, EnvError> {
+        (**self).step(action)
+    }
+
+    fn info(&self) -> Vec<(&'static str, f64)> {
+        (**self).info()
+    }
+}

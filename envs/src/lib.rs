@@ -3,17 +3,22 @@
 //! This crate does no input or output, reads no clock and knows no learning library. The same seed
 //! gives the same trajectory, bit for bit, on any number of threads.
 
+pub mod arena;
 pub mod check;
 pub mod diagnostic;
 pub mod env;
 pub mod error;
+pub mod exact;
+pub mod pricing;
+pub mod registry;
 pub mod retail;
 pub mod seed;
 pub mod space;
 pub mod vector;
 pub mod worlds;
+pub mod wrapper;
 
-pub use check::{Violation, check_env};
+pub use check::{CheckReport, Violation, check_env};
 pub use env::{Env, EnvSpec, Step};
 pub use error::EnvError;
 pub use seed::{SeedTree, Stream};

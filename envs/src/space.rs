@@ -56,8 +56,19 @@ impl BoxSpace {
 }
 
 /// Which actions are allowed in a state; at least one always is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActionMask(Vec<bool>);
+
+impl Clone for ActionMask {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// Without allocation when the masks are of one length; a derived one would allocate.
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
+    }
+}
 
 impl ActionMask {
     /// A mask that allows every one of `n_actions` actions.
@@ -84,6 +95,14 @@ impl ActionMask {
         if !any {
             self.0[0] = true;
         }
+    }
+
+    /// Takes over the flags of another mask over the same actions, without allocation.
+    ///
+    /// # Panics
+    /// When the masks differ in length; both then belong to different environments.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0);
     }
 
     /// Whether the action exists and is allowed.

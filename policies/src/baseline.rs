@@ -8,8 +8,8 @@ use crate::policy::Policy;
 use promopt_envs::{ActionId, ActionMask};
 use serde::{Deserialize, Serialize};
 
-/// Two depths are the same offer depth when they differ by less than this.
-const SAME_DEPTH: f64 = 1e-9;
+/// Two depths are the same offer depth when they differ by no more than half a percentage point.
+const SAME_DEPTH: f64 = 0.005 + 1e-9;
 
 /// Always one action; `none` when it is masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

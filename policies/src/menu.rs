@@ -35,7 +35,7 @@ impl OfferMenu {
     ///
     /// The favourite has the largest `share × value`: the share of visit weeks with a purchase in
     /// the category times the usual spend of such a purchase, which is what the customer spends
-    /// there per visit. Within it the smallest `gap` wins (`None` rules an offer out), then the
+    /// there per visit. The whole basket counts as the sum of all categories. Within it the smallest `gap` wins (`None` rules an offer out), then the
     /// shallower offer, then the lower action. `None` when no allowed offer is left.
     pub fn favourite(
         &self,
@@ -47,10 +47,20 @@ impl OfferMenu {
         let mut best: Option<([f64; 3], ActionId)> = None;
         for action in mask.allowed() {
             let Some(offer) = self.catalogue.offers().get(action) else { continue };
-            let (Some(category), Some(gap)) = (offer.category, gap(offer)) else { continue };
-            let value = self.category_values.get(category).copied().unwrap_or(0.0);
+            if !offer.is_contact() {
+                continue;
+            }
+            let Some(gap) = gap(offer) else { continue };
+            let spend = |category: usize| {
+                let value = self.category_values.get(category).copied().unwrap_or(0.0);
+                view.category_share(category) * value
+            };
+            let spend = match offer.category {
+                Some(category) => spend(category),
+                None => (0..self.category_values.len()).map(spend).sum(),
+            };
             // Gaps are compared in millionths: 0.3 − 0.2 is not quite 0.2 − 0.1.
-            let rank = [view.category_share(category) * value, -(gap * 1e6).round(), -offer.depth];
+            let rank = [spend, -(gap * 1e6).round(), -offer.depth];
             if best.as_ref().is_none_or(|(leader, _)| rank > *leader) {
                 best = Some((rank, action));
             }

@@ -78,6 +78,8 @@ pub struct Scored {
     pub action: ActionId,
     /// Its identifier in the catalogue.
     pub offer_id: String,
+    /// What the customer gets, in words.
+    pub offer: String,
     /// Probability with which the policy takes it here, in `(0, 1]`.
     pub propensity: f64,
     /// What the policy expects of it, money in the reward's terms; `None` for rules.
@@ -210,9 +212,11 @@ impl Scorer {
         let decision = policy.decide(&observation, &mask, rng);
         let scores = policy.scores(&observation);
         let action = decision.action;
+        let offer = self.manifest().catalogue.offer(action);
         Ok(Scored {
             action,
-            offer_id: self.manifest().catalogue.offer(action).id.clone(),
+            offer_id: offer.id.clone(),
+            offer: offer.words(&self.manifest().observation_schema.categories),
             propensity: decision.propensity,
             expected_value: policy.expected_values(&observation).map(|values| values[action]),
             reason: self.reason(history, &mask, action, scores.as_deref()),

@@ -72,8 +72,14 @@ pub(super) enum Command {
     Check,
     /// Rebuild a run without a customer, and say what was touched
     Forget(Forget),
+    /// Split what past promotions brought: sold anyway, sold more, moved from elsewhere, cost
+    Lift(Lift),
     /// Repeat the job on several generated retailers whose truth is known
     Worlds(Worlds),
+    /// List the built-in environments and check that each keeps the contract
+    Envs(Envs),
+    /// Compare coupon policies in a published synthetic retailer, beside the published results
+    Arena(Arena),
 }
 
 /// Experiments.
@@ -111,7 +117,7 @@ pub(super) struct Score {
     /// Decide for the week that holds this day: only the weeks before it are read
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: String,
-    /// Where to write `customer_id, offer_id, propensity, expected_margin, reason`
+    /// Where to write `customer_id, offer_id, propensity, expected_margin, reason, offer`
     #[arg(long, value_name = "FILE", default_value = "actions.csv")]
     pub(super) out: PathBuf,
 }
@@ -146,4 +152,39 @@ pub(super) struct Worlds {
     /// Number of retailers
     #[arg(long, default_value_t = 5)]
     pub(super) n: u64,
+}
+
+/// Flags of `envs`.
+#[derive(Debug, Args)]
+pub(super) struct Envs {
+    /// Only this environment, such as Chain-v0
+    pub(super) id: Option<String>,
+}
+
+/// Flags of `lift`.
+#[derive(Debug, Args)]
+pub(super) struct Lift {
+    /// One promotion by its name in the table, in full
+    #[arg(long, value_name = "ID")]
+    pub(super) promotion: Option<String>,
+    /// Only the promotions that gave most money away
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) top: usize,
+}
+
+/// Flags of `arena`.
+#[derive(Debug, Args)]
+pub(super) struct Arena {
+    /// Number of worlds
+    #[arg(long, default_value_t = 20)]
+    pub(super) worlds: usize,
+    /// Customers of each world
+    #[arg(long, default_value_t = 100)]
+    pub(super) customers: usize,
+    /// Weeks played; the last 20 count
+    #[arg(long, default_value_t = 70)]
+    pub(super) weeks: u32,
+    /// Where to write arena.json, arena.html and its plots
+    #[arg(long, value_name = "DIR", default_value = "runs/arena")]
+    pub(super) out: PathBuf,
 }

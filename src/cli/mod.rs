@@ -1,11 +1,15 @@
 //! The command line: the only room that prints, reads flags and the clock, or picks exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
+mod arena;
+mod envs;
 mod exit;
 mod flags;
 mod forget;
 mod ingested;
+mod lift;
 mod logs;
+mod priced;
 mod progress;
 mod proposal;
 mod stages;
@@ -52,6 +56,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),
         Command::Worlds(args) => worlds::worlds(shared, args),
+        Command::Envs(args) => envs::envs(shared, args),
+        Command::Lift(args) => lift::lift(shared, args),
+        Command::Arena(args) => arena::arena(shared, args),
     }
 }
 

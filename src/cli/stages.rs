@@ -5,7 +5,7 @@ use super::flags::Shared;
 use super::progress::Terminal;
 use super::table;
 use crate::config::Config;
-use crate::data::store;
+use crate::data::{DataKind, store};
 use crate::run::{Job, Observer, RunError, RunFolder, RunRecord, Stage, summary};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -88,6 +88,9 @@ pub(super) fn run_stages(
 /// `promopt run`.
 pub(super) fn run(shared: &Shared, require_approval: bool) -> Result<(), Failure> {
     let resolved = resolve(shared)?;
+    if kind(&resolved) == DataKind::StoreWeeks {
+        return finish(&resolved, shared, Stage::Fit);
+    }
     let terminal = Terminal::new(shared);
     run_stages(&resolved, &terminal, Stage::Report)?;
     let summary = read_summary(&resolved)?;
@@ -101,19 +104,29 @@ pub(super) fn run(shared: &Shared, require_approval: bool) -> Result<(), Failure
 
 /// Any single stage, with those before it that are not up to date.
 pub(super) fn until(shared: &Shared, last: Stage) -> Result<(), Failure> {
-    let resolved = resolve(shared)?;
-    run_stages(&resolved, &Terminal::new(shared), last)?;
-    if let Some(text) = super::logs::ingested(&resolved, last, shared.json)? {
+    finish(&resolve(shared)?, shared, last)
+}
+
+fn kind(resolved: &Resolved) -> DataKind {
+    resolved.config.data.as_ref().map_or(DataKind::Sales, |data| data.kind)
+}
+
+/// Runs up to a stage and prints what came out.
+fn finish(resolved: &Resolved, shared: &Shared, last: Stage) -> Result<(), Failure> {
+    run_stages(resolved, &Terminal::new(shared), last)?;
+    if let Some(text) = super::logs::ingested(resolved, last, shared.json)? {
         print!("{text}");
+    } else if kind(resolved) == DataKind::StoreWeeks {
+        print!("{}", super::priced::fitted(resolved, shared.json)?);
     } else if shared.json && last == Stage::Ingest {
-        println!("{}", assessment(&resolved)?);
+        println!("{}", assessment(resolved)?);
     } else if shared.json {
         let folder = serde_json::json!({ "run": resolved.root, "stage": last.name() });
         println!("{folder}");
     } else if last == Stage::Report {
         println!("{}", resolved.root.join("report.html").display());
     } else {
-        print!("{}", table::stage(&resolved, last)?);
+        print!("{}", table::stage(resolved, last)?);
     }
     Ok(())
 }

@@ -130,12 +130,16 @@ pub(super) fn stage(resolved: &Resolved, stage: Stage) -> Result<String, Failure
         Stage::Fit => {
             let card: crate::demand::RealismCard = folder.read("demand/card.json", "fit")?;
             for line in &card.lines {
-                let actual = line.actual.map_or_else(|| "–".to_owned(), |a| format!("{a:.3}"));
-                let verdict = format!("{:?}", line.verdict).to_lowercase();
+                let figure = |f: Option<f64>| f.map_or("–".to_owned(), |f| format!("{f:.3}"));
+                let (actual, simulated) = (figure(line.actual), line.simulated.map(|s| s.mean));
                 let _ = writeln!(
                     out,
-                    "{verdict:<5} {:<56} {:>10.3}  held out {actual:>9}  ({})",
-                    line.line, line.simulated, line.band
+                    "{:<5} {:<56} {:>10}  held out {actual:>9}  ({}) {}",
+                    line.verdict.word(),
+                    line.line,
+                    figure(simulated),
+                    line.band,
+                    line.note
                 );
             }
         }

@@ -1,4 +1,4 @@
-//! Past offers and who was given them.
+//! Who was given which offer.
 
 use super::aggregate::Weeks;
 use super::assess::Exposed;
@@ -8,63 +8,14 @@ use super::config::DataConfig;
 use super::error::DataError;
 use super::history::{Exposure, OfferRow};
 use super::intern::Interner;
+use super::offers;
 use super::quality::{ExposureCounts, QualityReport};
 use super::schema;
-use super::table::{self, Table, check_count, unique_rows};
+use super::table::{self, Table, check_count};
 use crate::features::behaviour::Contact;
 
 /// Mechanic of an offer that only the exposures know.
 const UNDESCRIBED_MECHANIC: &str = "campaign";
-
-/// Reads the offers table, sorted by identifier.
-pub(super) fn read_offers(
-    config: &DataConfig,
-    dir: &std::path::Path,
-) -> Result<Vec<OfferRow>, DataError> {
-    let Some(offers) = config.enabled_offers() else { return Ok(Vec::new()) };
-    let table = table::read(&schema::OFFERS, offers, dir)?;
-    if let Some(ids) = table.identifiers("offer_id") {
-        unique_rows(ids, |row, name| table.duplicate("offer_id", row, name))?;
-    }
-    let mut rows = Vec::new();
-    for row in 0..table.rows {
-        let money = |name: &'static str| match table.number(name, row).unwrap_or(0.0) {
-            amount if amount < 0.0 => {
-                Err(table.out_of_range(name, row, amount, "an amount of at least 0"))
-            }
-            amount => Ok(amount),
-        };
-        let Some(offer_id) = table.name("offer_id", row) else { continue };
-        let min_spend = money("min_spend")?;
-        rows.push(OfferRow {
-            offer_id: offer_id.to_owned(),
-            mechanic: table.name("mechanic", row).unwrap_or("unspecified").to_owned(),
-            category: table.name("category", row).map(str::to_owned),
-            depth: depth(&table, row, money("amount")?, min_spend)?,
-            min_spend,
-            contact_cost: money("contact_cost")?,
-        });
-    }
-    rows.sort_by(|left, right| left.offer_id.cmp(&right.offer_id));
-    Ok(rows)
-}
-
-/// Depth as given, else the amount off as a fraction of the spend it needs.
-fn depth(table: &Table, row: usize, amount: f64, min_spend: f64) -> Result<f64, DataError> {
-    let (name, depth) = match table.number("depth", row) {
-        Some(depth) => ("depth", depth),
-        None if amount == 0.0 => return Ok(0.0),
-        None => ("amount", amount / min_spend),
-    };
-    if (0.0..=1.0).contains(&depth) {
-        return Ok(depth);
-    }
-    let expected = match name {
-        "depth" => "a depth from 0 to 1 (0.2 for 20 % off)",
-        _ => "an amount no larger than its `min_spend`, which turns it into a depth",
-    };
-    Err(table.out_of_range(name, row, if name == "depth" { depth } else { amount }, expected))
-}
 
 /// Logged decisions before it is known which customers and weeks are kept.
 #[derive(Debug, Default)]
@@ -143,6 +94,7 @@ impl Logged {
         offers: &[OfferRow],
         quality: &mut QualityReport,
     ) -> Vec<Exposure> {
+        quality.notes.extend(offers::unknown_content(offers, &self.undescribed));
         if !self.undescribed.is_empty() {
             quality.notes.push(format!(
                 "{} offers occur in the exposures but not in the offers table; they are kept with \
@@ -224,10 +176,7 @@ fn add_undescribed_offers(table: &Table, offers: &mut Vec<OfferRow>) -> Vec<Stri
     offers.extend(undescribed.iter().map(|id| OfferRow {
         offer_id: id.clone(),
         mechanic: UNDESCRIBED_MECHANIC.to_owned(),
-        category: None,
-        depth: 0.0,
-        min_spend: 0.0,
-        contact_cost: 0.0,
+        ..OfferRow::default()
     }));
     offers.sort_by(|left, right| left.offer_id.cmp(&right.offer_id));
     undescribed

@@ -86,18 +86,30 @@ impl Cell {
 }
 
 /// One offer that could have been made in the past.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OfferRow {
     /// Identifier as in the files.
     pub offer_id: String,
-    /// How it works ("coupon", "campaign", ...).
+    /// How it works ("percent", "bogo", "campaign", ...); see [`OfferRow::content`].
     pub mechanic: String,
     /// Category it is for; `None` means the whole basket or unknown.
     pub category: Option<String>,
     /// Fraction off, in `[0, 1]`; 0 when unknown.
     pub depth: f64,
+    /// Money off, price, points or cost of a gift, as the mechanic has it; 0 when not given.
+    pub amount: f64,
     /// Smallest spend for which it holds, money.
     pub min_spend: f64,
+    /// Units to buy before others are cheaper; 0 when not given.
+    pub buy_quantity: u32,
+    /// Units that are cheaper then; 0 when not given.
+    pub free_quantity: u32,
+    /// The other category of a bundle.
+    pub with_category: Option<String>,
+    /// What a gift, a delivery or a point is worth to the customer, money; 0 when not given.
+    pub value: f64,
+    /// Share of buyers who bother to use it, in `(0, 1]`; 0 when not given.
+    pub redemption: f64,
     /// Cost of telling one customer about it, money.
     pub contact_cost: f64,
 }
@@ -218,7 +230,11 @@ impl FingerprintBuilder {
             content.text(&offer.mechanic);
             content.count(usize::from(offer.category.is_some()));
             content.text(offer.category.as_deref().unwrap_or(""));
-            content.numbers(&[offer.depth, offer.min_spend, offer.contact_cost]);
+            content.numbers(&[offer.depth, offer.amount, offer.min_spend, offer.contact_cost]);
+            content.whole(&[offer.buy_quantity, offer.free_quantity]);
+            content.count(usize::from(offer.with_category.is_some()));
+            content.text(offer.with_category.as_deref().unwrap_or(""));
+            content.numbers(&[offer.value, offer.redemption]);
         }
         content.count(history.exposures.len());
         for one in &history.exposures {

@@ -20,6 +20,7 @@ use super::exposures::{self, Logged};
 use super::forget::Forgotten;
 use super::history::{Exposure, OfferRow};
 use super::market::{Market, Priced, Summary};
+use super::offers;
 use super::product_facts;
 use super::product_lines::{self, ProductTable};
 use super::products::{self, Products};
@@ -124,7 +125,7 @@ pub(super) fn ingest(request: &Request<'_>, sink: &mut dyn Sink) -> Result<Rest,
     refuse_empty(&cleaned, &account, config)?;
     let (weeks, span) = cleaned.weeks(config);
     let grouping = aggregate::choose_categories(&cleaned.sales_by_product(), &products, config);
-    let mut offers = exposures::read_offers(config, &dir)?;
+    let mut offers = offers::read(config, &dir)?;
     let logged = exposures::read_exposures(config, &dir, &scan.customers, &mut offers)?;
     let frame = Frame {
         weeks,

@@ -65,9 +65,8 @@ impl DataKind {
             Self::StoreWeeks => {
                 "expected customer sales for this command, found `kind = \"store-weeks\"`: weekly \
                  sales of stores know no customers, so there are no personas and no offers to \
-                 learn; `promopt check` and `promopt ingest` read them, and \
-                 history/store_weeks.parquet holds what a price elasticity is fitted on (units, \
-                 price, deal, feature)"
+                 learn; `promopt fit` fits their price elasticities and writes demand/pricing.html \
+                 and demand/pricing.json"
             }
         }
     }

@@ -114,6 +114,11 @@ pub(super) const OFFERS: TableSchema = TableSchema {
         optional("depth", Kind::Number),
         optional("amount", Kind::Number),
         optional("min_spend", Kind::Number),
+        optional("buy_quantity", Kind::Number),
+        optional("free_quantity", Kind::Number),
+        optional("with_category", Kind::Identifier),
+        optional("value", Kind::Number),
+        optional("redemption", Kind::Number),
         optional("contact_cost", Kind::Number),
     ],
 };

@@ -9,6 +9,7 @@ mod folder;
 mod product_tables;
 mod sink;
 mod snapshot;
+mod weeks;
 
 use std::path::Path;
 
@@ -28,8 +29,9 @@ pub use product_tables::{Ledger, ProductWeek, read_ledger, read_lines, read_prod
 pub(super) use sink::FolderSink;
 pub use sink::LedgerFacts;
 pub use snapshot::{Snapshot, load_snapshot, snapshot_weeks};
+pub use weeks::load_store_weeks;
 
-const FORMAT_VERSION: u32 = 3;
+const FORMAT_VERSION: u32 = 4;
 
 /// What `history.json` holds.
 #[derive(Serialize, Deserialize)]
@@ -257,7 +259,16 @@ fn offer_columns(rows: &[OfferRow]) -> Vec<Column> {
             rows.iter().map(|row| row.category.as_deref()).collect::<Vec<_>>(),
         ),
         numbers("depth", rows.iter().map(|row| row.depth)),
+        numbers("amount", rows.iter().map(|row| row.amount)),
         numbers("min_spend", rows.iter().map(|row| row.min_spend)),
+        whole("buy_quantity", rows.iter().map(|row| row.buy_quantity)),
+        whole("free_quantity", rows.iter().map(|row| row.free_quantity)),
+        Column::new(
+            "with_category".into(),
+            rows.iter().map(|row| row.with_category.as_deref()).collect::<Vec<_>>(),
+        ),
+        numbers("value", rows.iter().map(|row| row.value)),
+        numbers("redemption", rows.iter().map(|row| row.redemption)),
         numbers("contact_cost", rows.iter().map(|row| row.contact_cost)),
     ]
 }
@@ -266,12 +277,22 @@ fn read_offers(table: &Saved) -> Result<Vec<OfferRow>, DataError> {
     let (ids, mechanics) = (table.texts("offer_id")?, table.texts("mechanic")?);
     let (categories, depths) = (table.optional_texts("category")?, table.numbers("depth")?);
     let (spends, costs) = (table.numbers("min_spend")?, table.numbers("contact_cost")?);
+    let (amounts, values) = (table.numbers("amount")?, table.numbers("value")?);
+    let (buy, free) = (table.whole("buy_quantity")?, table.whole("free_quantity")?);
+    let with_category = table.optional_texts("with_category")?;
+    let redemptions = table.numbers("redemption")?;
     let offer = |row: usize| OfferRow {
         offer_id: ids[row].clone(),
         mechanic: mechanics[row].clone(),
         category: categories[row].clone(),
         depth: depths[row],
+        amount: amounts[row],
         min_spend: spends[row],
+        buy_quantity: buy[row],
+        free_quantity: free[row],
+        with_category: with_category[row].clone(),
+        value: values[row],
+        redemption: redemptions[row],
         contact_cost: costs[row],
     };
     Ok((0..ids.len()).map(offer).collect())

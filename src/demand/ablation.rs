@@ -27,8 +27,8 @@ pub struct Ablation {
     pub upper: f64,
 }
 
-/// Terms that can be switched off, by name.
-const TERMS: [(&str, Term); 8] = [
+/// Terms that are left out one at a time, by name.
+const TERMS: [(&str, Term); 10] = [
     ("season", Term::Season),
     ("holidays", Term::Holidays),
     ("habit", Term::Habit),
@@ -37,6 +37,8 @@ const TERMS: [(&str, Term); 8] = [
     ("contact fatigue", Term::Fatigue),
     ("regular price", Term::Price),
     ("halo of other categories", Term::Halo),
+    ("shelf discount", Term::Shelf),
+    ("offers", Term::Offer),
 ];
 
 /// Log-likelihood of the held-out weeks by customer.
@@ -60,15 +62,11 @@ pub(super) fn ablate(
     let weeks = held_out.customer_weeks();
     let mut table = Vec::new();
     for (name, term) in TERMS {
-        let in_model = fitter.terms().has(term);
-        if in_model {
+        // A term of which nothing was seen, such as offers where there were none, has no effect.
+        if held_out.moves(term) {
             let smaller = held_out.without(term)?;
             table.push(compare(name, &whole, &held_out.by_customer(&smaller, hazard), weeks));
         }
-    }
-    for (name, term) in [("shelf discount", Term::Shelf), ("offers", Term::Offer)] {
-        let smaller = held_out.without(term)?;
-        table.push(compare(name, &whole, &held_out.by_customer(&smaller, hazard), weeks));
     }
     if fitter.terms().churn {
         let weighed = std::mem::replace(&mut rows.visit.weight, plain.to_vec());
@@ -102,6 +100,15 @@ impl HeldOut<'_> {
             at if at <= n => &self.rows.incidence[at - 1],
             at => &self.rows.units[at - 1 - n],
         }
+    }
+
+    /// Whether any coefficient of the term differs from 0.
+    fn moves(&self, term: Term) -> bool {
+        let moves = |part: &Part| {
+            let pairs = part.columns.iter().zip(&part.fit.beta);
+            pairs.into_iter().any(|(column, b)| column.term == term && b.abs() > 1e-6)
+        };
+        self.parts.iter().any(moves)
     }
 
     /// Modes of all parts without a term; a part that has no column of it keeps its own.

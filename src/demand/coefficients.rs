@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 const Z95: f64 = 1.959_963_985;
 /// Share of the prior's spread left beyond which a coefficient says what the prior says.
 const PRIOR_LEFT: f64 = 0.7;
+/// Share beyond which nothing was seen of a column.
+const UNSEEN: f64 = 0.999;
 
 /// What a figure rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,15 +61,17 @@ pub struct Coefficient {
     pub evidence: Evidence,
 }
 
-/// The coefficients of a part; columns that are not in the model are left out.
+/// The coefficients of a part; columns that are not in the model, or of which nothing was seen, are
+/// left out.
 pub(super) fn describe(part: &Part, offers: OfferEvidence) -> Vec<Coefficient> {
     let p = part.columns.len();
-    let sd = |j: usize| part.spread[j * p..=j * p + j].iter().map(|l| l * l).sum::<f64>().sqrt();
+    let sd = |j: usize| part.standard_deviation(j);
     (0..p)
         .filter(|j| part.prior.precision[*j] < PINNED)
-        .map(|j| {
+        .map(|j| (j, sd(j) * part.prior.precision[j].sqrt()))
+        .filter(|(_, prior_left)| *prior_left < UNSEEN)
+        .map(|(j, prior_left)| {
             let (column, estimate) = (&part.columns[j], part.fit.beta[j]);
-            let prior_left = sd(j) * part.prior.precision[j].sqrt();
             let half = Z95 * sd(j);
             let evidence = match prior_left > PRIOR_LEFT {
                 true => Evidence::Prior,

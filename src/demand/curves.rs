@@ -149,7 +149,7 @@ fn point(
     [depth, mean, lower, draws.iter().copied().fold(mean, f64::max)]
 }
 
-fn elasticity(
+pub(super) fn elasticity(
     schema: &ObservationSchema,
     model: &DemandModel,
     observations: &[&Vec<f32>],

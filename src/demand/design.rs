@@ -107,7 +107,7 @@ pub(super) struct Rows {
     pub(super) units: Vec<Design>,
     /// Weeks since the last visit, for each visit row.
     pub(super) recency: Vec<f64>,
-    /// Visit rows of each customer after the last visit before `silent_from`: the weeks in which they
+    /// Visit rows of each customer after the last visit of the training weeks: the weeks in which they
     /// may have left.
     pub(super) tails: Vec<Range<usize>>,
 }
@@ -142,10 +142,11 @@ impl Rows {
         }
     }
 
-    /// Rows of all weeks; the weeks in `left_out` are replayed but give none. Weeks of customers
-    /// silent for so long that their recency has saturated say nothing about response and give none
-    /// either. Silence is read up to the week `train_end`.
-    pub(super) fn collect(source: &Source<'_>, train_end: u32, left_out: &[u32]) -> Self {
+    /// Rows of the weeks from the start of `training` on, the held-out ones included; the weeks in
+    /// `left_out` are replayed but give none. Weeks of customers silent for so long that their recency
+    /// has saturated say nothing about response and give none either. Silence is read up to the end
+    /// of `training`.
+    pub(super) fn collect(source: &Source<'_>, training: Range<u32>, left_out: &[u32]) -> Self {
         let schema = source.encoder.schema;
         let mut rows = Self::new(schema.n_personas, schema.n_categories());
         let mut observation = vec![0.0; schema.n_features()];
@@ -156,10 +157,10 @@ impl Rows {
                 if !known || week.history.recency_weeks() >= RECENCY_MAX {
                     return;
                 }
-                if !left_out.contains(&week.week) {
+                if week.week >= training.start && !left_out.contains(&week.week) {
                     rows.observe(source, week, &mut observation);
                 }
-                if week.week < train_end {
+                if week.week < training.end {
                     silent_to = rows.visit.n();
                     if week.record.visited() {
                         silent_from = silent_to;

@@ -12,10 +12,18 @@ pub enum DemandError {
     Catalogue(#[from] CatalogueError),
     /// No offer could be used as an action.
     #[error(
-        "expected at least one offer with a category and a depth, found none; add an offers table \
-         or set `depths` under [offers]"
+        "expected at least one offer whose content is known, found none; add an offers table, set \
+         `depths` under [offers] or write offers into `offers.list`"
     )]
     NoOffers,
+    /// An offer of the config does not fit the history.
+    #[error("offer `{id}` of `offers.list`: {problem}")]
+    Listed {
+        /// The offer.
+        id: String,
+        /// What is wrong, in words.
+        problem: String,
+    },
     /// The history is too short to hold weeks out.
     #[error(
         "expected at least {needed} weeks of history to fit and hold out {held_out}, got {got}; \
@@ -38,6 +46,16 @@ pub enum DemandError {
         needed: usize,
         /// Rows there are.
         got: usize,
+    },
+    /// The weekly sales of stores do not allow the fit.
+    #[error("expected {expected}, got {got}; {hint}")]
+    StoreWeeks {
+        /// What is needed.
+        expected: String,
+        /// What there is.
+        got: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// The penalised likelihood could not be maximised.
     #[error(

@@ -34,6 +34,13 @@ pub use posterior::{PartPosterior, Posterior};
 const VALIDATION_WEEKS: u32 = 6;
 /// Weeks that must be left to fit on.
 const FIT_WEEKS_MIN: u32 = 8;
+/// Most weeks at the start that give no rows, and the share of the training weeks that they may be:
+/// in them the running summaries say more about when the log begins than about the customer.
+const BURN_IN_WEEKS: u32 = 8;
+const BURN_IN_SHARE: u32 = 6;
+/// Training weeks below which season and holidays cannot be learnt: they would be read off phases of
+/// the year that were never seen.
+const SEASON_WEEKS: u32 = 52;
 
 /// Settings of the fit, `[fit]` in the config.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -51,6 +58,9 @@ pub struct FitConfig {
     pub ablation: bool,
     /// Which terms the model has.
     pub terms: FitTerms,
+    /// Whether coefficients whose sign theory gives are held to it. A simulator needs that; an
+    /// account of the past is unbiased without, so `promopt lift` fits again without it.
+    pub signs: bool,
     /// Days that shops prepare for: `"us"`, `"none"`, or a list of dates.
     pub holidays: HolidayChoice,
 }
@@ -159,6 +169,7 @@ impl Default for FitConfig {
             test_draws: 6,
             ablation: true,
             terms: FitTerms::default(),
+            signs: true,
             holidays: HolidayChoice::Named(HolidayCalendar::Us),
         }
     }
@@ -223,6 +234,8 @@ pub struct FittedDemand {
     pub coefficients: Vec<Coefficient>,
     /// What each term adds on the held-out weeks; empty when not asked for.
     pub ablation: Vec<Ablation>,
+    /// The terms in the model: those asked for, less what a history this short cannot show.
+    pub terms: FitTerms,
     /// First held-out week.
     pub train_end: u32,
     /// Weeks before it that gave no rows because their total sales are outliers.
@@ -261,12 +274,17 @@ pub(crate) fn fit_demand(
     let (offer_evidence, overlap, weighing) = weigh(history, actions, encoder, train_end);
     let catalogue = &actions.catalogue;
     let source = Source { history, replay, catalogue, encoder, weighing: &weighing };
-    let mut rows = Rows::collect(&source, train_end, &left_out);
+    let from = BURN_IN_WEEKS.min(train_end / BURN_IN_SHARE);
+    let mut rows = Rows::collect(&source, from..train_end, &left_out);
+    let mut terms = config.terms;
+    if train_end < SEASON_WEEKS {
+        (terms.season, terms.holidays) = (false, false);
+    }
     let n_personas = encoder.schema.n_personas;
     let names: Vec<&str> = history.categories.iter().map(|c| c.name.as_str()).collect();
-    let fitter = Fitter::new(&names, n_personas, train_end, config.terms);
+    let fitter = Fitter::new(&names, n_personas, train_end, terms, config.signs);
     let plain_weights = rows.visit.weight.clone();
-    let churn = match config.terms.churn {
+    let churn = match terms.churn {
         true => weigh_silence(&mut rows, train_end, &fitter.churn_prior())
             .ok_or_else(|| DemandError::NotConverged { what: "visit".to_owned(), iterations: 0 })?,
         false => 0.0,
@@ -278,7 +296,8 @@ pub(crate) fn fit_demand(
         true => ablate(&fitter, &mut rows, &parts, &plain_weights, churn)?,
         false => Vec::new(),
     };
-    let posterior = Posterior::new(&parts, prices, churn, shock, n_personas, offer_evidence);
+    let signs = config.signs;
+    let posterior = Posterior::new(&parts, prices, churn, shock, n_personas, offer_evidence, signs);
     let draws = |name: &str, n: usize| -> Vec<DemandModel> {
         (0..n).map(|i| posterior.draw(seed.child(name).index(i as u64))).collect()
     };
@@ -293,6 +312,7 @@ pub(crate) fn fit_demand(
         offer_evidence,
         overlap,
         ablation,
+        terms,
         train_end,
         left_out,
     })

@@ -73,7 +73,7 @@ fn rows(history: &History, left_out: &[u32]) -> Rows {
         let (replay, weighing) = (Replay::new(history, actions), Weighing::default());
         let catalogue = &actions.catalogue;
         let source = Source { history, replay, catalogue, encoder, weighing: &weighing };
-        Rows::collect(&source, WEEKS, left_out)
+        Rows::collect(&source, 0..WEEKS, left_out)
     })
 }
 

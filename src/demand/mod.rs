@@ -12,13 +12,18 @@ pub mod curves;
 pub(crate) mod design;
 pub mod error;
 pub mod fit;
+pub mod generate;
 mod glm;
 #[cfg(test)]
 mod left_out_tests;
+pub mod offers;
 pub mod panel;
+pub mod pricing;
+pub mod recovery;
 pub mod replay;
 mod spread;
 pub mod targeting;
+pub mod waterfall;
 pub mod world;
 
 pub use ablation::Ablation;
@@ -27,6 +32,8 @@ pub use card::{CardVerdict, RealismCard};
 pub use curves::ResponseSummary;
 pub use error::DemandError;
 pub use fit::{FitConfig, FittedDemand};
+pub use offers::{OfferEntry, OffersConfig};
 pub use panel::{Panel, PanelLine};
+pub use pricing::{FittedPricing, PricingConfig};
 pub use replay::{LoggedAction, Replay, WeekView};
 pub use world::Ground;

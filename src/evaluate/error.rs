@@ -1,5 +1,6 @@
 //! What can go wrong when decisions, outcomes or settings are handed in for judging.
 
+use promopt_envs::EnvError;
 use thiserror::Error;
 
 /// An input that cannot be judged; the message says where, what was expected and what to do.
@@ -101,6 +102,9 @@ pub enum EvaluateError {
         /// All arm names.
         arms: Vec<String>,
     },
+    /// A world that cannot be played, or was played wrongly.
+    #[error(transparent)]
+    World(#[from] EnvError),
     /// The normal equations of the reward model could not be solved.
     #[error(
         "expected solvable normal equations in fold {fold}, found a matrix that is not positive \

@@ -101,12 +101,18 @@ pub(super) fn money_value(estimate: &Estimate, currency: &str, sign: Sign) -> St
 }
 
 /// The largest known part of an estimate: it decides scale and decimals of all three.
-fn size_of(estimate: &Estimate) -> f64 {
+pub(super) fn size_of(estimate: &Estimate) -> f64 {
     let parts = [estimate.value, estimate.lower, estimate.upper];
     parts.into_iter().filter(|part| part.is_finite()).fold(0.0, |size, part| size.max(part.abs()))
 }
 
-fn money_beside(value: f64, size: f64, currency: &str, sign: Sign) -> String {
+/// An amount in a column whose largest is of the given size: whole from 1,000 on, never in words.
+pub(super) fn column_money(value: f64, size: f64, currency: &str, sign: Sign) -> String {
+    signed(value, sign, currency, if size >= 1e3 { 0 } else { 2 }, "")
+}
+
+/// An amount with the scale and decimals of one of the given size.
+pub(super) fn money_beside(value: f64, size: f64, currency: &str, sign: Sign) -> String {
     let (scale, decimals, suffix) = if size >= 1e9 {
         (1e9, 2, "\u{a0}billion")
     } else if size >= 1e6 {

@@ -289,6 +289,13 @@ pub struct Elasticity {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Realism {
+    /// The verdict on the fitted world as a whole; `None` when nobody judged it.
+    pub verdict: Option<Check>,
+    /// The verdict in one sentence; may be empty.
+    pub sentence: String,
+    /// Page on the fitted world, relative to the report; empty when there is none. With it the
+    /// report lists only the lines that do not pass.
+    pub page: String,
     /// Lines of the realism card.
     pub rows: Vec<RealismRow>,
     /// Held-out weeks in order.
@@ -322,6 +329,8 @@ pub enum Check {
     Warn,
     /// Not as it should be.
     Fail,
+    /// Cannot be told from this data.
+    NotApplicable,
 }
 
 /// Revenue of one held-out week.

@@ -2,9 +2,11 @@
 //!
 //! Everything shown comes from one [`ReportInput`]; this room computes nothing but layout, so the
 //! same input gives the same bytes. Each file is written beside its place and then renamed, so a
-//! reader never sees half a report. Two pages stand beside it: [`quality_page`] on what was made of
-//! the data and [`persona_page`] on who the customers are.
+//! reader never sees half a report. Pages stand beside it: [`quality_page`] on what was made of
+//! the data, [`persona_page`] on who the customers are, [`world_page`] on whether the simulated world
+//! can be trusted, and [`arena_page`] on the published world.
 
+pub mod arena_page;
 mod bars;
 mod calendar;
 mod canvas;
@@ -27,6 +29,8 @@ mod persona_sample;
 #[cfg(test)]
 mod persona_tests;
 mod price_strips;
+pub mod pricing_page;
+mod pricing_plots;
 pub mod quality_page;
 #[cfg(test)]
 mod quality_sample;
@@ -43,6 +47,19 @@ mod supplement;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod waterfall;
+pub mod world_page;
+mod world_page_cells;
+mod world_page_curves;
+mod world_page_fidelity;
+mod world_page_fit;
+mod world_page_forest;
+mod world_page_plots;
+#[cfg(test)]
+mod world_page_sample;
+#[cfg(test)]
+mod world_page_tests;
+mod world_page_values;
 
 use std::fs;
 use std::io;
@@ -52,6 +69,7 @@ pub use error::ReportError;
 pub(crate) use format::{Sign, money, money_cents, number, percent};
 pub use input::*;
 pub use outcome::standard_glossary;
+pub use waterfall::{WaterfallBar, WaterfallInput, waterfall_svg};
 
 use canvas::Plot;
 

@@ -68,8 +68,11 @@ pub(super) fn float(value: &Value) -> f64 {
     f64::try_from(value.clone()).unwrap_or(f64::NAN)
 }
 
-/// An estimate out of the template; parts that are missing are unknown.
+/// An estimate out of the template, or a number as one; parts that are missing are unknown.
 pub(super) fn estimate(value: &Value) -> Estimate {
+    if value.is_number() {
+        return Estimate::without_interval(float(value));
+    }
     let part = |name| value.get_attr(name).map_or(f64::NAN, |part| float(&part));
     Estimate::new(part("value"), part("lower"), part("upper"))
 }

@@ -177,6 +177,9 @@ fn realism() -> Realism {
         note: note.into(),
     };
     Realism {
+        verdict: Some(Check::Warn),
+        sentence: "Trust it to compare offers, not to forecast holiday weeks.".into(),
+        page: "demand/world.html".into(),
         rows: vec![
             row("Weekly revenue error", "4.1 %", "below 10 %", Check::Pass, ""),
             row("Mean elasticity", "−1.9", "−3.5 to −1.2", Check::Pass, "Bijmolt et al. (2005)"),

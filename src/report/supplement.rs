@@ -7,9 +7,12 @@ use minijinja::{Environment, Value, context};
 
 use super::canvas::{Plot, distinct};
 use super::error::ReportError;
-use super::format::{change, fine_percent, money_cents, number, number_range, share_percent};
+use super::format::{
+    change, fine_percent, money_cents, number, number_range, percent, share_percent,
+};
+use super::input::Estimate;
 use super::page::{STYLE, add_filters, estimate, float, hexadecimal};
-use super::{remove_if_present, write_whole};
+use super::{remove_if_present, world_page_values, write_whole};
 
 const MACROS: &str = include_str!("templates/macros.html");
 const EXTRA_STYLE: &str = include_str!("templates/supplement.css");
@@ -44,6 +47,12 @@ pub(super) fn customers(count: Option<u64>) -> String {
     count.filter(|count| *count >= SMALLEST).map_or(FEW.into(), |count| number(count as f64, 0))
 }
 
+/// The interval of a fraction as per cent; nothing without one.
+fn percent_range(estimate: &Estimate) -> Option<String> {
+    let is_known = estimate.lower.is_finite() && estimate.upper.is_finite();
+    is_known.then(|| format!("{} to {}", percent(estimate.lower), percent(estimate.upper)))
+}
+
 /// The width of a meter in per cent, safe inside a style.
 fn meter(share: f64) -> String {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
@@ -71,6 +80,7 @@ impl Supplement<'_> {
         let template = format!("{MACROS}{}", self.template);
         let mut environment = Environment::new();
         add_filters(&mut environment, self.currency);
+        world_page_values::add_filters(&mut environment, self.currency);
         let symbol = self.currency.to_owned();
         environment.add_filter("cents", move |cents: i64| money_cents(cents, &symbol));
         environment.add_filter("change", |value: &Value| change(float(value)));
@@ -81,7 +91,9 @@ impl Supplement<'_> {
         environment.add_filter("short_value", |value: &Value| number(estimate(value).value, 2));
         environment.add_filter("short_range", |value: &Value| number_range(&estimate(value), 2));
         environment.add_filter("fine_range", |value: &Value| number_range(&estimate(value), 3));
+        environment.add_filter("percent_range", |value: &Value| percent_range(&estimate(value)));
         environment.add_filter("is_strong", |value: &Value| float(value).abs() >= STRONG);
+        environment.add_filter("is_known", |value: &Value| float(value).is_finite());
         environment.add_filter("thousandths", |value: &Value| number(float(value), 3));
         environment.add_template(self.file, &template)?;
         let plots: Value = self.plots.iter().map(|plot| (plot.name, plot.svg.as_str())).collect();

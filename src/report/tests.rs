@@ -160,6 +160,18 @@ fn a_refused_off_policy_evaluation_shows_reasons_and_no_numbers() {
 }
 
 #[test]
+fn the_report_lists_what_does_not_pass_and_leads_to_the_page_with_the_rest() {
+    let mut input = realistic();
+    let page = &rendered(&input, "world")["report.html"];
+    assert!(page.contains("2 lines pass, 1 warn, 1 fail, 0 not applicable"));
+    assert!(page.contains("Everything about the world</a>"));
+    assert!(page.contains("Visits are too rare.") && !page.contains("Mean elasticity"));
+    input.realism.page.clear();
+    let page = &rendered(&input, "world-alone")["report.html"];
+    assert!(page.contains("Mean elasticity") && !page.contains("Everything about the world</a>"));
+}
+
+#[test]
 fn suppressed_personas_are_named_without_numbers() {
     let page = &rendered(&realistic(), "suppressed")["report.html"];
     let sentence = "Not shown, because the cell has fewer than 10 customers: Lapsing.";

@@ -95,7 +95,11 @@ impl RunError {
             self,
             Self::Data(_)
                 | Self::Personas(_)
-                | Self::Demand(DemandError::TooShort { .. } | DemandError::TooFewRows { .. })
+                | Self::Demand(
+                    DemandError::TooShort { .. }
+                        | DemandError::TooFewRows { .. }
+                        | DemandError::StoreWeeks { .. }
+                )
         )
     }
 

@@ -12,7 +12,9 @@ use promopt_agents::{
     Agent, DqnAgent, DqnConfig, LinUcb, Normalisation, Snapshot, Thompson, TrainConfig, TrainEvent,
     train,
 };
-use promopt_envs::retail::{CustomerHistory, ObservationContext, PromotionEnv, PromotionWorld};
+use promopt_envs::retail::{
+    CustomerHistory, ObservationContext, Offer, PromotionEnv, PromotionWorld,
+};
 use promopt_envs::{AutoresetMode, Env, SeedTree, VectorEnv};
 use promopt_policies::{
     AlwaysDepth, Fixed, GreedyMargin, LoggingReplica, OfferMenu, PortablePolicy, RfmWinBack,
@@ -97,7 +99,8 @@ fn rules(ground: &Ground<'_>, fitted: &FittedDemand) -> Result<Vec<TrainedPolicy
     let units_price = |c: &crate::data::Category| c.mean_unit_price;
     let menu = OfferMenu::new(ground.schema.clone(), catalogue.clone())
         .with_values(ground.history.categories.iter().map(units_price).collect());
-    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(|o| o.depth).collect();
+    let rung = |o: &Offer| (o.depth * 100.0).round() / 100.0;
+    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(rung).collect();
     depths.sort_by(f64::total_cmp);
     depths.dedup();
     let mut policies = vec![

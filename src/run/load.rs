@@ -43,8 +43,7 @@ impl Job<'_> {
     }
 
     pub(crate) fn actions(&self, history: &History) -> Result<ActionMap, RunError> {
-        let offers = &self.config.offers;
-        Ok(ActionMap::new(history, &offers.depths, offers.contact_cost)?)
+        Ok(ActionMap::with_offers(history, &self.config.offers)?)
     }
 
     pub(crate) fn personas(&self) -> Result<PersonaFile, RunError> {

@@ -50,15 +50,16 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, 2, "response fitted");
     let ground = Ground::new(&history, &actions, schema.clone(), &timeline, &job.config.guardrails);
-    let card = card::realism_card(
-        &ground,
-        &fitted,
-        job.config.environment.lapse_weeks,
-        seed.child("card"),
-    );
     let summaries = ground.summaries(history.n_weeks);
-    let alive = ground.alive(&summaries, job.config.environment.lapse_weeks);
+    let lapse_weeks = job.config.environment.lapse_weeks;
+    let alive = ground.alive(&summaries, lapse_weeks);
     let response = curves::summarise(&ground, &fitted, &summaries, &alive);
+    let measured = card::Measured {
+        category_own_price: card::mean_own_price(&response.elasticities, &history),
+        ..card::Measured::default()
+    };
+    let card_seed = seed.child("card");
+    let card = card::realism_card(&ground, &fitted, &measured, None, lapse_weeks, card_seed);
     job.folder.replace("demand", |dir| {
         write_json(&dir.join("model.json"), &fitted)?;
         write_json(&dir.join("card.json"), &card)?;

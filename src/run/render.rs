@@ -187,19 +187,22 @@ fn sentences(
             (1..mix.len()).map(|a| mix[a] * f(a)).sum::<f64>() / contacted
         };
         let depth = weighted(&|a| catalogue.offer(a).depth) * 100.0;
-        let mut by_category = vec![0.0; history.n_categories()];
+        // The last place is the whole basket.
+        let n_categories = history.n_categories();
+        let mut by_category = vec![0.0; n_categories + 1];
         for (action, share) in mix.iter().enumerate().skip(1) {
-            if let Some(category) = catalogue.offer(action).category {
-                by_category[category] += share / contacted;
-            }
+            let place = catalogue.offer(action).category.unwrap_or(n_categories);
+            by_category[place] += share / contacted;
         }
+        let name =
+            |c: usize| history.categories.get(c).map_or("the whole basket", |c| c.name.as_str());
         let mut order: Vec<usize> = (0..by_category.len()).collect();
         order.sort_by(|&a, &b| by_category[b].total_cmp(&by_category[a]));
         let top: Vec<String> = order
             .iter()
             .take(2)
             .filter(|&&c| by_category[c] > 0.05)
-            .map(|&c| format!("{} ({:.0} %)", history.categories[c].name, by_category[c] * 100.0))
+            .map(|&c| format!("{} ({:.0} %)", name(c), by_category[c] * 100.0))
             .collect();
         sentences.push(format!(
             "{persona}: an offer in {:.0} % of weeks, {depth:.0} % off on average, mostly in {}.",

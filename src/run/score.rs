@@ -61,13 +61,14 @@ pub fn score(request: &ScoreRequest<'_>) -> Result<ScoreCounts, RunError> {
     let failed = |e: csv::Error| RunError::io("write", request.out)(e.into());
     let pending = request.out.with_extension("pending");
     let mut writer = csv::Writer::from_path(&pending).map_err(failed)?;
-    let header = ["customer_id", "offer_id", "propensity", "expected_margin", "reason"];
+    let header = ["customer_id", "offer_id", "propensity", "expected_margin", "reason", "offer"];
     writer.write_record(header).map_err(failed)?;
     for one in &decisions {
         let value = one.scored.expected_value.map(|v| format!("{v:.4}")).unwrap_or_default();
         let propensity = one.scored.propensity.to_string();
         let reason = one.scored.reason.code();
-        let fields = [&one.customer_id, &one.scored.offer_id, &propensity, &value, &reason];
+        let (id, offer) = (&one.scored.offer_id, &one.scored.offer);
+        let fields = [&one.customer_id, id, &propensity, &value, &reason, offer];
         writer.write_record(fields).map_err(failed)?;
     }
     writer.flush().map_err(RunError::io("write", &pending))?;

@@ -2,9 +2,9 @@
 
 use super::error::RunError;
 use super::folder::{RunFolder, key_of, write_json};
-use super::{export, judge, learn, people, prepare, render, synthetic, truth};
+use super::{export, judge, learn, people, prepare, price, render, synthetic, truth};
 use crate::config::Config;
-use crate::data::DataConfig;
+use crate::data::{DataConfig, DataKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,6 +73,15 @@ impl Stage {
     /// Whether the stage exists for a synthetic retailer only.
     pub(super) fn is_synthetic(self) -> bool {
         matches!(self, Self::World | Self::Truth)
+    }
+
+    /// Whether the stage can do something with data of this kind.
+    fn reads(self, kind: DataKind) -> bool {
+        match kind {
+            DataKind::Sales => true,
+            DataKind::Decisions => self <= Self::Ingest,
+            DataKind::StoreWeeks => self <= Self::Ingest || self == Self::Fit,
+        }
     }
 
     /// What must exist when the stage is done.
@@ -149,13 +158,16 @@ impl Job<'_> {
     pub fn run_until(&self, last: Stage) -> Result<(), RunError> {
         let without_customers =
             self.config.data.as_ref().filter(|data| !data.has_customers()).map(|data| data.kind);
-        if let Some(kind) = without_customers.filter(|_| last > Stage::Ingest) {
+        if let Some(kind) = without_customers.filter(|kind| !last.reads(*kind)) {
             return Err(RunError::Config(kind.without_customers().to_owned()));
         }
         let mut record = self.record()?;
         let mut key = String::new();
         for stage in Stage::ALL.into_iter().filter(|s| *s <= last) {
             if stage.is_synthetic() && self.config.data.is_some() {
+                continue;
+            }
+            if without_customers.is_some_and(|kind| !stage.reads(kind)) {
                 continue;
             }
             key = self.key(stage, &key)?;
@@ -191,7 +203,8 @@ impl Job<'_> {
             Stage::World => synthetic::write_world(self),
             Stage::Ingest => prepare::ingest(self),
             Stage::Personas => people::personas(self),
-            Stage::Fit => prepare::fit(self),
+            Stage::Fit if self.has_customers() => prepare::fit(self),
+            Stage::Fit => price::fit(self),
             Stage::Train => learn::train_agents(self),
             Stage::Evaluate => judge::evaluate(self),
             Stage::AbTest => judge::abtest(self),
@@ -240,6 +253,9 @@ impl Job<'_> {
             Stage::Personas => {
                 json(serde_json::to_string(&(&c.personas, &c.offers, c.fit.holdout_weeks, c.seed)))?
             }
+            Stage::Fit if !self.has_customers() => {
+                json(serde_json::to_string(&(&c.pricing, c.judge.level, c.seed, &c.currency)))?
+            }
             Stage::Fit => {
                 json(serde_json::to_string(&(&c.fit, &c.guardrails, c.environment.lapse_weeks)))?
             }
@@ -251,6 +267,11 @@ impl Job<'_> {
             Stage::Report => json(serde_json::to_string(&(&c.name, &c.currency)))?,
         };
         Ok(key_of(&[stage.name(), CODE_VERSION, &section, before]))
+    }
+
+    /// Whether the data tells customers apart.
+    fn has_customers(&self) -> bool {
+        self.config.data.as_ref().is_none_or(DataConfig::has_customers)
     }
 
     /// The data config: the team's, or that of the synthetic retailer's books.

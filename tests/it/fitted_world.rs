@@ -26,7 +26,7 @@ impl Pieces {
         let record: RunRecord = folder.read("run.json", "run").expect("it was written");
         let history = data::load(&folder.path("history")).expect("it was written");
         let offers = &record.config.offers;
-        let actions = ActionMap::new(&history, &offers.depths, offers.contact_cost);
+        let actions = ActionMap::with_offers(&history, offers);
         let personas: PersonaFile =
             folder.read("personas/personas.json", "personas").expect("it was written");
         Self {

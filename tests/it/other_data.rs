@@ -3,6 +3,7 @@
 use crate::real_data;
 use crate::shop::Shop;
 use promopt::data::{DecisionReport, LogReport, StoreWeekReport};
+use promopt::demand::FittedPricing;
 use std::fs;
 
 fn summary(shop: &Shop) -> LogReport {
@@ -162,4 +163,57 @@ fn dominicks_has_83_stores_and_11_brands() {
     // Prices are dollars per ounce: 64 ounces cost about two to three dollars.
     assert!((0.02..0.05).contains(&report.price[1]), "{:?}", report.price);
     assert!(report.margin_rate.expect("it is mapped").mean > 0.2);
+}
+
+/// Fits Dominick's orange juice and compares every brand with `fixtures/oj/reference.json`, which
+/// numpy made from the same files.
+#[test]
+fn orange_juice_elasticities_are_those_of_the_reference() {
+    let Some(shop) = ingested("dominicks-oj", "dominicks") else { return };
+    let ended = shop.promopt("run -c own.toml --run run");
+    assert!(ended.succeeds().stdout.contains("elasticity"), "{ended:#?}");
+    let text = fs::read_to_string(shop.path("run/demand/pricing.json")).expect("it was fitted");
+    let fitted: FittedPricing = serde_json::from_str(&text).expect("it is JSON");
+    let reference: serde_json::Value =
+        serde_json::from_str(include_str!("../fixtures/oj/reference.json")).expect("it is JSON");
+    let brands = reference["brands"].as_array().expect("a list");
+    assert_eq!(brands.len(), fitted.products.len());
+    let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+    let mut mean = 0.0;
+    for (brand, product) in brands.iter().zip(&fitted.products) {
+        assert_eq!(brand["brand"].to_string(), product.product);
+        let (own, plain) = (number(&brand["own_elasticity"]), product.plain.expect("prices move"));
+        // The plain specification is that of the reference, to the six digits that are kept.
+        assert!((plain.value - own).abs() < 2e-6, "{} {own} {plain:?}", product.product);
+        let error = number(&brand["own_standard_error"]);
+        assert!((plain.error_by_store - error).abs() < 2e-6, "{} {plain:?}", product.product);
+        // Season, stockpiling and pooling must not move it further than this.
+        assert!(
+            (product.own.value - own).abs() < 0.3,
+            "{} {own} {:?}",
+            brand["brand"],
+            product.own
+        );
+        mean += product.own.value / brands.len() as f64;
+    }
+    assert!((mean + 2.86).abs() < 0.3, "{mean}");
+    assert!(shop.path("run/demand/pricing.html").exists());
+    let again = shop.promopt("fit -c own.toml --run run");
+    again.succeeds();
+    assert_eq!(fs::read_to_string(shop.path("run/demand/pricing.json")).expect("there"), text);
+    shop.promopt("train -c own.toml --run run").fails(3, &["store-weeks", "`promopt fit`"]);
+}
+
+#[test]
+fn store_weeks_too_short_to_hold_some_out_are_refused_with_the_setting() {
+    let shop = Shop::new();
+    shop.write(
+        "own.toml",
+        "[data]\nkind = \"store-weeks\"\n[data.store_weeks]\npath = \"s.csv\"\n",
+    );
+    let rows: String = (0..20).map(|week| format!("1,1,{week},10,2.{week}\n")).collect();
+    shop.write("s.csv", format!("store_id,product_id,week,units,price\n{rows}"));
+    shop.promopt("fit -c own.toml --run run")
+        .fails(4, &["49 weeks", "`holdout_weeks`", "[pricing]"]);
+    assert!(!shop.path("run/demand").exists(), "a failed fit leaves nothing");
 }

@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-const HEADER: &str = "customer_id,offer_id,propensity,expected_margin,reason";
+const HEADER: &str = "customer_id,offer_id,propensity,expected_margin,reason,offer";
 
 /// The first day after `weeks` weeks of the synthetic history.
 fn day_after(weeks: u64) -> String {

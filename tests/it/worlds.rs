@@ -1,6 +1,7 @@
 //! The fitted world of a finished run keeps the environment contract.
 
 use crate::fitted_world::Pieces;
+use crate::shop::Shop;
 use promopt_envs::retail::{PromotionConfig, PromotionEnv, Scenario};
 use promopt_envs::{Env, SeedTree, check_env};
 use std::sync::Arc;
@@ -70,4 +71,25 @@ fn random_play_in_a_fitted_world_never_breaks_the_contact_cap() {
         }
     }
     assert!(capped > 0, "the cap never bound, so nothing was tested");
+}
+
+#[test]
+fn the_built_in_environments_are_listed_with_their_verdicts() {
+    let shop = Shop::new();
+    let ended = shop.promopt("envs");
+    let table = &ended.succeeds().stdout;
+    for id in ["Chain-v0", "SmallPromotion-v0", "Promotion-v0", "Pricing-v0", "Arena-v0"] {
+        assert!(table.contains(id), "{id} is not in\n{table}");
+    }
+    let ended = shop.promopt("envs Chain-v0 --json");
+    let json: serde_json::Value = serde_json::from_str(&ended.succeeds().stdout).expect("JSON");
+    assert_eq!(json[0]["sound"], true);
+    assert_eq!(json[0]["optimum"]["of"], "return of an episode");
+}
+
+#[test]
+fn an_unknown_environment_is_answered_with_the_known_ones() {
+    let ended = Shop::new().promopt("envs Chain-v9");
+    assert_eq!(ended.code, Some(3));
+    assert!(ended.stderr.contains("`Chain-v9`; these exist: Identity-v0, Chain-v0"));
 }

@@ -3,6 +3,7 @@
 use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
 use crate::error::EnvError;
+use crate::exact::{ExactError, TabularMdp, Transition};
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};
 use rand::Rng;
@@ -59,11 +60,34 @@ impl Chain {
         1.0 - STEP_COST * (self.observation.len() - 1) as f64
     }
 
+    /// The known transitions without the time limit; state = cell, the last one being the end.
+    ///
+    /// # Errors
+    /// None in practice: the table is complete.
+    pub fn mdp(&self) -> Result<TabularMdp, ExactError> {
+        let last = self.observation.len() - 1;
+        TabularMdp::new(last, 2, |cell, action, out| {
+            let next = neighbour(cell, action);
+            let terminated = next == last;
+            let reward = reward(terminated);
+            out.push(Transition { probability: 1.0, next, reward, terminated });
+        })
+    }
+
     fn enter(&mut self, cell: usize) {
         self.observation[self.cell] = 0.0;
         self.cell = cell;
         self.observation[cell] = 1.0;
     }
+}
+
+fn neighbour(cell: usize, action: ActionId) -> usize {
+    if action == 1 { cell + 1 } else { cell.saturating_sub(1) }
+}
+
+fn reward(arrived: bool) -> f64 {
+    let prize = if arrived { 1.0 } else { 0.0 };
+    prize - STEP_COST
 }
 
 impl Env for Chain {
@@ -91,11 +115,10 @@ impl Env for Chain {
 
     fn step(&mut self, action: ActionId) -> Result<Step, EnvError> {
         self.episode.admit(action, &self.mask)?;
-        let next = if action == 1 { self.cell + 1 } else { self.cell.saturating_sub(1) };
+        let next = neighbour(self.cell, action);
         self.enter(next);
         let arrived = next + 1 == self.observation.len();
-        let prize = if arrived { 1.0 } else { 0.0 };
-        Ok(self.episode.advance(prize - STEP_COST, arrived))
+        Ok(self.episode.advance(reward(arrived), arrived))
     }
 }
 

@@ -9,6 +9,7 @@ mod mechanic;
 mod purchase;
 mod redeem;
 mod value;
+mod words;
 
 pub use error::CatalogueError;
 pub use mechanic::{Mechanic, MechanicKind, Tier};

@@ -10,6 +10,7 @@ pub mod guardrails;
 pub mod history;
 pub mod observation;
 pub mod promotion;
+pub mod sample;
 pub mod season;
 
 pub use catalogue::{
@@ -23,7 +24,7 @@ pub use demand::{
     CategoryModel, DemandModel, Prepared, UnitsModel, VisitModel, WeekExpectation, WeekInput,
     WeekPlan, WeekShock,
 };
-pub use guardrails::{Guardrails, MaskRule};
+pub use guardrails::{Guardrails, MaskRule, Refusal};
 pub use history::{CategoryWeek, CustomerHistory, WeekRecord};
 pub use observation::{Feature, ObservationContext, ObservationSchema, ObservationView};
 pub use promotion::{

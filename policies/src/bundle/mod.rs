@@ -23,4 +23,6 @@ pub use manifest::{
 pub use write::{BundleParts, write_bundle};
 
 #[cfg(test)]
+mod mechanics_tests;
+#[cfg(test)]
 mod tests;

@@ -208,6 +208,10 @@ pub(super) const CONCEPTS: &[Concept] = &[
          mindestbetrag seuil achatminimum minimumachat montantminimum compraminima pedidominimo \
          importeminimo minimumbesteding drempel minimalebesteding",
     ),
+    measure("buy_quantity", "buyquantity buyqty unitstobuy requiredquantity kaufmenge"),
+    measure("free_quantity", "freequantity freeqty freeunits getquantity getqty gratismenge"),
+    measure("with_category", "withcategory partnercategory bundlecategory"),
+    measure("redemption", "redemption redemptionrate expectedredemption einloesequote"),
     measure(
         "contact_cost",
         "contactcost costpercontact mailcost sendcost sendingcost postage channelcost \

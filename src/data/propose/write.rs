@@ -305,7 +305,7 @@ fn absent(table: &str, proposals: &[Proposal]) -> String {
             .to_owned(),
         ("offers", _) => {
             "# [data.offers]\n# path = \"offers.csv\"           # offer_id, mechanic, \
-             category, depth, min_spend, contact_cost\n"
+             category, depth, amount, min_spend, contact_cost, ...\n"
                 .to_owned()
         }
         ("exposures", _) => "# Offers made in the past, if you logged them: the response to \

@@ -106,6 +106,10 @@ impl Saved {
         self.values(name, |column| Ok(Some(column.u32()?.iter().collect())))
     }
 
+    pub(super) fn signed(&self, name: &str) -> Result<Vec<i64>, DataError> {
+        self.values(name, |column| Ok(column.i64()?.iter().collect()))
+    }
+
     pub(super) fn flags(&self, name: &str) -> Result<Vec<Option<bool>>, DataError> {
         self.values(name, |column| Ok(Some(column.bool()?.iter().collect())))
     }

@@ -8,6 +8,7 @@ use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean
 use super::super::spread::covariance_factor;
 use super::priors::PriorShape;
 use super::{FitTerms, OfferEvidence, PartReport, VALIDATION_WEEKS};
+use promopt_envs::retail::demand::features::Sign;
 use rayon::prelude::*;
 
 /// Strengths of pooling that are tried.
@@ -30,9 +31,38 @@ pub(in crate::demand) struct Part {
     pub(in crate::demand) shape: PriorShape,
     pub(in crate::demand) prior: Prior,
     pub(in crate::demand) fit: GlmFit,
-    /// Lower factor of the covariance of the coefficients.
+    /// Lower factor of the covariance of the coefficients, given what all categories share.
     pub(in crate::demand) spread: Vec<f64>,
+    /// How the coefficients move with what all categories share, see [`Shared::lean`]; empty for a
+    /// part that shares nothing.
+    pub(in crate::demand) lean: Vec<f64>,
     pub(in crate::demand) report: PartReport,
+}
+
+/// What all categories share: the prior mean of each of them, itself uncertain.
+struct Shared {
+    /// Shape `[s]`, the first columns of the parts.
+    mean: Vec<f64>,
+    /// Lower factor of its covariance, `[s × s]`.
+    spread: Vec<f64>,
+}
+
+impl Shared {
+    /// How the coefficients of a category move with one standard normal of the shared mean, shape
+    /// `[p × s]`: the mode under a prior of mean `m` and precision `Λ` has `dβ/dm = H⁻¹ Λ`. A draw
+    /// that left this out would take the prior mean for known, and categories that lean on it would
+    /// be too sure of themselves (Morris 1983).
+    fn lean(&self, fit: &GlmFit, prior: &Prior) -> Vec<f64> {
+        let (p, s) = (fit.beta.len(), self.mean.len());
+        let mut lean = vec![0.0; p * s];
+        for k in 0..s {
+            let pulled = |j: usize| prior.precision[j] * self.spread[j * s + k];
+            let right = (0..p).map(|j| if j < s { pulled(j) } else { 0.0 }).collect();
+            let moved = crate::cholesky::solve_factored(&fit.factor, right);
+            (0..p).for_each(|j| lean[j * s + k] = moved[j]);
+        }
+        lean
+    }
 }
 
 /// Fits parts of one history.
@@ -41,6 +71,7 @@ pub(in crate::demand) struct Fitter<'a> {
     n_personas: usize,
     pub(in crate::demand) train_end: u32,
     terms: FitTerms,
+    signs: bool,
 }
 
 impl<'a> Fitter<'a> {
@@ -49,13 +80,23 @@ impl<'a> Fitter<'a> {
         n_personas: usize,
         train_end: u32,
         terms: FitTerms,
+        signs: bool,
     ) -> Self {
-        Self { names, n_personas, train_end, terms }
+        Self { names, n_personas, train_end, terms, signs }
+    }
+
+    /// Columns without the signs of theory when they are not asked for.
+    fn signed(&self, mut columns: Vec<PartColumn>) -> Vec<PartColumn> {
+        if !self.signs {
+            columns.iter_mut().for_each(|column| column.sign = Sign::Free);
+        }
+        columns
     }
 
     /// Prior of the visit part while the hazard of leaving is learnt.
     pub(super) fn churn_prior(&self) -> Prior {
-        PriorShape::around_zero(&visit_columns(self.n_personas), self.terms).at(Some(CHURN_POOLING))
+        let columns = self.signed(visit_columns(self.n_personas));
+        PriorShape::around_zero(&columns, self.terms).at(Some(CHURN_POOLING))
     }
 
     /// Whether a term is in the model, and there is something to learn it from.
@@ -65,19 +106,17 @@ impl<'a> Fitter<'a> {
 
     /// Visit, then incidence by category, then units by category.
     pub(super) fn fit_all(&self, rows: &Rows) -> Result<Vec<Part>, DemandError> {
-        let columns = visit_columns(self.n_personas);
+        let columns = self.signed(visit_columns(self.n_personas));
         let shape = PriorShape::around_zero(&columns, self.terms);
         let mut parts =
-            vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape))?];
-        let columns = incidence_columns(self.n_personas);
+            vec![self.part("visit", Family::Bernoulli, &rows.visit, (columns, shape), None)?];
+        let columns = self.signed(incidence_columns(self.n_personas));
         let shared = self.pooled(Family::Bernoulli, &rows.incidence, &columns, "incidence")?;
-        let shape = PriorShape::around(&columns, &shared, self.terms);
-        parts.extend(self.by_category("incidence", &rows.incidence, &columns, &shape)?);
-        let columns = units_columns(self.n_personas);
+        parts.extend(self.by_category("incidence", &rows.incidence, &columns, &shared)?);
+        let columns = self.signed(units_columns(self.n_personas));
         let poisson = Family::Counts { dispersion: 0.0 };
         let shared = self.pooled(poisson, &rows.units, &columns, "units")?;
-        let shape = PriorShape::around(&columns, &shared, self.terms);
-        parts.extend(self.by_category("units", &rows.units, &columns, &shape)?);
+        parts.extend(self.by_category("units", &rows.units, &columns, &shared)?);
         Ok(parts)
     }
 
@@ -86,15 +125,16 @@ impl<'a> Fitter<'a> {
         what: &str,
         designs: &[Design],
         columns: &[PartColumn],
-        shape: &PriorShape,
+        shared: &Shared,
     ) -> Result<Vec<Part>, DemandError> {
+        let shape = PriorShape::around(columns, &shared.mean, self.terms);
         let fit_one = |(design, name): (&Design, &&str)| {
             let family = match what {
                 "incidence" => Family::Bernoulli,
-                _ => Family::Counts { dispersion: self.dispersion(design, shape) },
+                _ => Family::Counts { dispersion: self.dispersion(design, &shape) },
             };
             let name = format!("{what}:{name}");
-            self.part(&name, family, design, (columns.to_vec(), shape.clone()))
+            self.part(&name, family, design, (columns.to_vec(), shape.clone()), Some(shared))
         };
         designs.par_iter().zip(self.names).map(fit_one).collect()
     }
@@ -106,7 +146,7 @@ impl<'a> Fitter<'a> {
         designs: &[Design],
         columns: &[PartColumn],
         what: &'static str,
-    ) -> Result<Vec<f64>, DemandError> {
+    ) -> Result<Shared, DemandError> {
         let samples: Vec<Sample<'_>> = designs.iter().map(|d| d.of(0..self.train_end)).collect();
         let total: usize = samples.iter().map(Sample::n).sum();
         if total < ROWS_MIN {
@@ -124,8 +164,12 @@ impl<'a> Fitter<'a> {
             }
         }
         let prior = PriorShape::around_zero(&shared, self.terms).at(None);
-        match fit(family, &design.of(0..self.train_end), &prior, None) {
-            Some(done) if done.converged => Ok(done.beta),
+        let sample = design.of(0..self.train_end);
+        match fit(family, &sample, &prior, None) {
+            Some(done) if done.converged => {
+                let spread = covariance_factor(family, &sample, &prior, &done);
+                Ok(Shared { mean: done.beta, spread })
+            }
             other => {
                 let iterations = other.map_or(0, |f| f.iterations);
                 Err(DemandError::NotConverged { what: what.to_owned(), iterations })
@@ -159,6 +203,7 @@ impl<'a> Fitter<'a> {
         family: Family,
         design: &Design,
         (columns, shape): (Vec<PartColumn>, PriorShape),
+        shared: Option<&Shared>,
     ) -> Result<Part, DemandError> {
         let failed = |iterations| DemandError::NotConverged { what: name.to_owned(), iterations };
         let all = design.of(0..self.train_end);
@@ -191,7 +236,8 @@ impl<'a> Fitter<'a> {
             pooled_because,
         };
         let spread = covariance_factor(family, &all, &prior, &found);
-        Ok(Part { family, columns, shape, prior, fit: found, spread, report })
+        let lean = shared.map_or_else(Vec::new, |shared| shared.lean(&found, &prior));
+        Ok(Part { family, columns, shape, prior, fit: found, spread, lean, report })
     }
 
     /// The strength under which the last training weeks are likeliest.
@@ -218,6 +264,15 @@ impl<'a> Fitter<'a> {
 }
 
 impl Part {
+    /// Posterior standard deviation of a coefficient.
+    pub(in crate::demand) fn standard_deviation(&self, j: usize) -> f64 {
+        let p = self.fit.beta.len();
+        let shared = self.lean.len() / p;
+        let own = &self.spread[j * p..=j * p + j];
+        let lean = &self.lean[j * shared..(j + 1) * shared];
+        own.iter().chain(lean).map(|x| x * x).sum::<f64>().sqrt()
+    }
+
     /// Every coefficient of the part with its interval and evidence.
     pub(super) fn coefficients(&self, offers: OfferEvidence) -> Vec<Coefficient> {
         describe(self, offers)

@@ -24,8 +24,10 @@ pub struct PartPosterior {
     pub part: String,
     /// The mode, shape `[p]`.
     pub mode: Vec<f64>,
-    /// Lower factor of the covariance by rows, `[p (p + 1) / 2]`.
+    /// Lower factor of the covariance by rows, `[p (p + 1) / 2]`, given what all categories share.
     pub factor: Vec<f64>,
+    /// How the coefficients move with standard normals that all categories share, `[p × s]`.
+    pub lean: Vec<f64>,
     /// Dispersion of units, 0 for the other parts.
     pub dispersion: f64,
 }
@@ -40,6 +42,8 @@ pub struct Posterior {
     shock: WeekShock,
     n_personas: usize,
     offer_evidence: OfferEvidence,
+    /// Whether draws keep the signs of theory.
+    signs: bool,
 }
 
 impl PartPosterior {
@@ -51,18 +55,26 @@ impl PartPosterior {
             Family::Bernoulli => 0.0,
         };
         let (name, mode) = (part.report.part.clone(), part.fit.beta.clone());
-        Self { part: name, mode, factor: rows.collect(), dispersion }
+        let (factor, lean) = (rows.collect(), part.lean.clone());
+        Self { part: name, mode, factor, lean, dispersion }
     }
 
     fn draw(&self, tree: SeedTree) -> Vec<f64> {
-        let mut stream = tree.child(&self.part).stream();
-        let normals: Vec<f64> =
-            self.mode.iter().map(|_| StandardNormal.sample(&mut stream)).collect();
+        let normals = |name: &str, n: usize| -> Vec<f64> {
+            let stream = tree.child(name).stream();
+            StandardNormal.sample_iter(stream).take(n).collect()
+        };
+        let n_shared = self.lean.len() / self.mode.len().max(1);
+        let kind = self.part.split(':').next().unwrap_or_default();
+        let own = normals(&self.part, self.mode.len());
+        let shared = normals(&format!("shared {kind}"), n_shared);
+        let sum = |row: &[f64], z: &[f64]| row.iter().zip(z).map(|(l, z)| l * z).sum::<f64>();
         let mut at = 0;
         let moved = self.mode.iter().enumerate().map(|(i, mode)| {
             let row = &self.factor[at..=at + i];
             at += i + 1;
-            mode + row.iter().zip(&normals).map(|(l, z)| l * z).sum::<f64>()
+            let lean = &self.lean[i * n_shared..(i + 1) * n_shared];
+            mode + sum(row, &own) + sum(lean, &shared)
         });
         moved.collect()
     }
@@ -76,9 +88,10 @@ impl Posterior {
         shock: WeekShock,
         n_personas: usize,
         offer_evidence: OfferEvidence,
+        signs: bool,
     ) -> Self {
         let parts = parts.iter().map(PartPosterior::of).collect();
-        Self { parts, prices, churn, shock, n_personas, offer_evidence }
+        Self { parts, prices, churn, shock, n_personas, offer_evidence, signs }
     }
 
     /// The posterior of every part: visit, then incidence by category, then units by category.
@@ -99,7 +112,8 @@ impl Posterior {
         self.assemble(|part| part.draw(tree))
     }
 
-    /// A model from coefficients chosen per part. Signs that theory gives are kept in every draw.
+    /// A model from coefficients chosen per part. Signs that theory gives are kept in every
+    /// draw, unless the fit was asked not to.
     fn assemble(&self, coefficients: impl Fn(&PartPosterior) -> Vec<f64>) -> DemandModel {
         let k = self.n_personas;
         let n_categories = (self.parts.len() - 1) / 2;
@@ -111,7 +125,9 @@ impl Posterior {
             persona: row.take_many(k),
             persona_offer: row.take_many(k),
         };
-        keep_signs(&VISIT_MOVING, &mut visit.moving);
+        if self.signs {
+            keep_signs(&VISIT_MOVING, &mut visit.moving);
+        }
         let (incidence, units) = self.parts[1..].split_at(n_categories);
         let mut categories: Vec<CategoryModel> = incidence
             .iter()
@@ -158,12 +174,14 @@ impl Posterior {
             shelf_realised: prices.shelf_realised[c],
             shelf_mean: prices.shelf_mean[c],
         };
-        keep_signs(&INCIDENCE_COMMON, &mut category.common);
-        keep_signs(&INCIDENCE_OWN, &mut category.own);
-        keep_signs(&UNITS_MOVING, &mut category.units.moving);
-        let mut response = [category.units.shelf, category.units.offer];
-        keep_signs(&UNITS_RESPONSE, &mut response);
-        [category.units.shelf, category.units.offer] = response;
+        if self.signs {
+            keep_signs(&INCIDENCE_COMMON, &mut category.common);
+            keep_signs(&INCIDENCE_OWN, &mut category.own);
+            keep_signs(&UNITS_MOVING, &mut category.units.moving);
+            let mut response = [category.units.shelf, category.units.offer];
+            keep_signs(&UNITS_RESPONSE, &mut response);
+            [category.units.shelf, category.units.offer] = response;
+        }
         category
     }
 }

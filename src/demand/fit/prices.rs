@@ -55,8 +55,10 @@ pub(super) fn learn(
                 sum.shelf_discount += bought.shelf_discount;
                 let depth = history.shelf_depth[week.week as usize * n_categories + c];
                 sum.gross_at_depth += bought.gross * depth;
-                if bought.units > 0.0 && offer.is_some_and(|o| o.depth_in(c) > 0.0) {
-                    bought_under_offer += 1.0;
+                let usable = offer.filter(|o| o.depth_in(c) > 0.0 && o.mechanic.shows_every_use());
+                if let Some(offer) = usable.filter(|_| bought.units > 0.0) {
+                    // Of a coupon's buyers only those who bother can redeem.
+                    bought_under_offer += offer.redemption();
                     redeemed += f64::from(u8::from(bought.offer_discount > 0.0));
                 }
             }

@@ -12,7 +12,7 @@ use crate::demand::curves::ResponseSummary;
 use crate::evaluate::{Approval, Interval, OverlapVerdict};
 use crate::features::PersonaModel;
 use crate::report as input;
-use promopt_envs::retail::OfferCatalogue;
+use promopt_envs::retail::{MechanicKind, Offer, OfferCatalogue};
 
 /// Categories whose response curves are drawn.
 const PANELS: usize = 4;
@@ -56,25 +56,34 @@ fn check(verdict: CardVerdict) -> input::Check {
         CardVerdict::Pass => input::Check::Pass,
         CardVerdict::Warn => input::Check::Warn,
         CardVerdict::Fail => input::Check::Fail,
+        CardVerdict::NotApplicable => input::Check::NotApplicable,
     }
 }
 
 pub(super) fn realism(card: &RealismCard) -> input::Realism {
     let row = |l: &CardLine| input::RealismRow {
         line: l.line.clone(),
-        value: format!("{:.3}", l.simulated),
+        value: l.simulated.map_or_else(|| "–".to_owned(), |s| format!("{:.3}", s.mean)),
         reference_band: l.band.clone(),
         verdict: check(l.verdict),
-        note: l.actual.map(|a| format!("held-out weeks: {a:.3}")).unwrap_or_default(),
+        note: match l.actual {
+            Some(actual) if l.note.is_empty() => format!("held-out weeks: {actual:.3}"),
+            Some(actual) => format!("held-out weeks: {actual:.3}; {}", l.note),
+            None => l.note.clone(),
+        },
     };
     let week = |w: &crate::demand::card::CardWeek| input::HeldOutWeek {
         week: w.week.clone(),
-        actual: w.actual,
-        simulated: input::Estimate::new(w.simulated, w.lower, w.upper),
+        actual: w.revenue.actual,
+        simulated: {
+            let (lower, upper) = w.revenue.band_95;
+            input::Estimate::new(w.revenue.simulated, lower, upper)
+        },
     };
     input::Realism {
         rows: card.lines.iter().map(row).collect(),
         held_out: card.weeks.iter().map(week).collect(),
+        ..input::Realism::default()
     }
 }
 
@@ -166,23 +175,34 @@ pub(super) fn ab_test(tested: &Tested) -> input::AbTest {
     }
 }
 
-/// Offers grouped by depth, so that the bars stay readable.
+/// The bar that an offer belongs to, and its place: whole percents off, then the other mechanics.
+fn group(offer: &Offer) -> (f64, String) {
+    let percent = (offer.depth * 100.0).round();
+    match MechanicKind::OFFERS.iter().position(|kind| *kind == offer.mechanic.kind()) {
+        Some(place) if place > 0 => {
+            (100.0 + place as f64, MechanicKind::OFFERS[place].name().replace('_', " "))
+        }
+        _ => (percent, format!("{percent} % off")),
+    }
+}
+
+/// Offers grouped by depth and mechanic, so that the bars stay readable.
 pub(super) fn action_mix(
     personas: &PersonaModel,
     catalogue: &OfferCatalogue,
     tested: &Tested,
 ) -> input::ActionMix {
-    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(|o| o.depth).collect();
-    depths.sort_by(f64::total_cmp);
-    depths.dedup();
+    let mut groups: Vec<(f64, String)> = catalogue.offers()[1..].iter().map(group).collect();
+    groups.sort_by(|a, b| a.0.total_cmp(&b.0));
+    groups.dedup();
     let mut actions = vec!["no offer".to_owned()];
-    actions.extend(depths.iter().map(|d| format!("{:.0} % off", d * 100.0)));
+    actions.extend(groups.iter().map(|(_, name)| name.clone()));
     let row = |(name, mix): (&str, &Vec<f64>)| {
-        let at_depth = |depth: f64| -> f64 {
-            let same = |a: &usize| *a > 0 && catalogue.offer(*a).depth == depth;
+        let of_group = |wanted: &(f64, String)| -> f64 {
+            let same = |a: &usize| *a > 0 && group(catalogue.offer(*a)) == *wanted;
             (0..mix.len()).filter(same).map(|a| mix[a]).sum()
         };
-        let shares = std::iter::once(mix[0]).chain(depths.iter().map(|&d| at_depth(d)));
+        let shares = std::iter::once(mix[0]).chain(groups.iter().map(of_group));
         let known = mix.iter().sum::<f64>() > 0.0;
         input::ActionMixRow { persona: name.to_owned(), shares: known.then(|| shares.collect()) }
     };

@@ -214,6 +214,23 @@ impl Mechanic {
         }
     }
 
+    /// Money that one use costs us, of the mechanics that name an amount; 0 for shares of the price.
+    #[must_use]
+    pub const fn money_at_stake(&self) -> f64 {
+        match *self {
+            Self::Amount { off } | Self::SpendGet { off, .. } => off,
+            Self::Gift { cost, .. } | Self::FreeShipping { cost, .. } => cost,
+            _ => 0.0,
+        }
+    }
+
+    /// Whether every use shows as money off the purchase, so that uses can be counted in a sales
+    /// history: thresholds may be missed, and gifts, deliveries and points are not on the receipt.
+    #[must_use]
+    pub const fn shows_every_use(&self) -> bool {
+        matches!(self, Self::Percent | Self::Amount { .. } | Self::Coupon { .. })
+    }
+
     /// Checks every term. `id` names the offer in the message.
     ///
     /// # Errors

@@ -143,15 +143,19 @@ fn expected_shares_by_hand() {
     let percent = Offer::percent("x".to_owned(), Some(0), 0.2, 0.0);
     near(percent.felt_share(&USUAL), 0.2);
     near(percent.cost_share(&USUAL), 0.2);
-    // Mean 2 units: r = 1/2, so half of the purchases have a second unit: 1.50 × 1/2 of 6.00.
+    // Mean 2 units: m = 1, r = 1/3, q = 2/3, so P(U > 1) = r (1 + q) = 5/9: 1.50 × 5/9 of 6.00.
     let spend_get = offer(Mechanic::SpendGet { min_spend: 6.0, off: 1.5 }, Some(0));
-    near(spend_get.felt_share(&USUAL), 0.125);
-    // r (1 − r) / (1 − r²) = 1/3 of the units are a second one of a pair.
+    near(spend_get.felt_share(&USUAL), 5.0 / 36.0);
+    // E[min(S, 4)] = 3 + 1 × P(U > 1).
+    let amount = offer(Mechanic::Amount { off: 4.0 }, Some(0));
+    near(amount.cost_share(&USUAL), (3.0 + 5.0 / 9.0) / 6.0);
+    // The second of each pair: P(U > 1) + P(U > 3) + … = Σ r^n (1 + n q) over odd n
+    // = r / (1 − r²) + q r (1 + r²) / (1 − r²)² = 3/8 + 5/16 of a mean of 2 units.
     let pairs = offer(Mechanic::BuyGet { buy: 1, free: 1, share: 0.5 }, Some(0));
-    near(pairs.cost_share(&USUAL), 1.0 / 6.0);
-    // E[U; U ≥ 2] / E[U] = r (2 + 1) / 2 = 3/4.
+    near(pairs.cost_share(&USUAL), 0.5 * (3.0 / 8.0 + 5.0 / 16.0) / 2.0);
+    // E[U; U > 1] = E[U] − P(U = 1) = 2 − 4/9.
     let tiers = Mechanic::Tiers { steps: vec![Tier { units: 2, share: 0.2 }] };
-    near(offer(tiers, Some(0)).felt_share(&USUAL), 0.15);
+    near(offer(tiers, Some(0)).felt_share(&USUAL), 0.2 * (2.0 - 4.0 / 9.0) / 2.0);
     let coupon = offer(Mechanic::Coupon { share: 0.3, redemption: 0.1 }, Some(0));
     near(coupon.felt_share(&USUAL), 0.03);
     near(coupon.cost_share(&USUAL), 0.3);
@@ -185,6 +189,25 @@ fn what_cannot_be_offered_is_refused_in_words() {
     assert!(matches!(why(nothing, Some(0)), CatalogueError::Terms { term: "buy_quantity", .. }));
     assert!(matches!(why(Mechanic::None, None), CatalogueError::None { .. }));
     assert!(offer(Mechanic::Amount { off: 4.0 }, None).validate(2).is_ok());
+}
+
+#[test]
+fn offers_read_like_a_leaflet() {
+    let names = ["wine", "cheese"].map(str::to_owned);
+    let words = |mechanic, category| offer(mechanic, category).words(&names);
+    let percent = Offer::percent("x".to_owned(), Some(0), 0.125, 0.0);
+    assert_eq!(percent.words(&names), "12.5 % off wine");
+    assert_eq!(words(Mechanic::Amount { off: 2.0 }, None), "2.00 off the whole basket");
+    let spend_get = Mechanic::SpendGet { min_spend: 30.0, off: 5.0 };
+    assert_eq!(words(spend_get, None), "5.00 off the whole basket from 30.00");
+    let half = Mechanic::BuyGet { buy: 1, free: 1, share: 0.5 };
+    assert_eq!(words(half, Some(0)), "buy 1 get 1 at 50 % off of wine");
+    let bundle = Mechanic::Bundle { with: 1, share: 0.2, together: 0.3 };
+    assert_eq!(words(bundle, Some(0)), "20 % off wine together with cheese");
+    let steps = vec![Tier { units: 2, share: 0.1 }, Tier { units: 6, share: 0.2 }];
+    let tiers = words(Mechanic::Tiers { steps }, Some(0));
+    assert_eq!(tiers, "10 % off from 2 units, 20 % off from 6 units of wine");
+    assert_eq!(Offer::none().words(&names), "no offer");
 }
 
 #[test]

@@ -55,9 +55,7 @@ impl Offer {
             Mechanic::Amount { off } => of_money(spend.money_off(0.0, off)),
             Mechanic::FixedPrice { price } => saved_by_price(price, purchase.unit_price),
             Mechanic::SpendGet { min_spend, off } => of_money(spend.money_off(min_spend, off)),
-            Mechanic::BuyGet { buy, free, share } => {
-                share * cheaper_units(purchase.units_ratio(), buy, free)
-            }
+            Mechanic::BuyGet { buy, free, share } => share * cheaper_units(purchase, buy, free),
             Mechanic::Bundle { share, together, .. } => share * together,
             Mechanic::Tiers { ref steps } => by_units(steps, purchase),
             Mechanic::Gift { min_spend, cost, value }
@@ -78,27 +76,26 @@ fn saved_by_price(price: f64, shelf: f64) -> f64 {
     if shelf > price { 1.0 - price / shelf } else { 0.0 }
 }
 
-/// Expected share of cheaper units: `Σ_k Σ_{i ≤ free} P(U ≥ k (buy + free) + buy + i) / E[U]
-/// = r^buy (1 − r^free) / (1 − r^(buy + free))`.
-fn cheaper_units(ratio: f64, buy: u32, free: u32) -> f64 {
-    let power = |units: u32| ratio.powf(f64::from(units));
-    if ratio <= 0.0 {
-        return 0.0;
-    }
-    power(buy) * (1.0 - power(free)) / (1.0 - power(buy + free))
+/// Expected share of cheaper units: `Σ_k E[min(max(U − k g − buy, 0), free)] / E[U]` with
+/// `g = buy + free`, since every set of `g` units ends with `free` cheaper ones.
+fn cheaper_units(purchase: &Purchase, buy: u32, free: u32) -> f64 {
+    let (units, buy) = (purchase.spread(), f64::from(buy));
+    let set = buy + f64::from(free);
+    (units.excess_every(buy, set) - units.excess_every(set, set)) / purchase.units()
 }
 
-/// `E[share(U) U] / E[U]`, from `E[U; U ≥ k] = r^(k−1) (k + m)`.
+/// `E[share(U) U] / E[U]`, from `E[U; U > n] = E[max(U − n, 0)] + n P(U > n)`.
 fn by_units(steps: &[Tier], purchase: &Purchase) -> f64 {
-    let (units, ratio) = (purchase.units(), purchase.units_ratio());
+    let units = purchase.spread();
     let mut below = 0.0;
     let mut total = 0.0;
     for step in steps {
         let beyond = f64::from(step.units) - 1.0;
-        total += (step.share - below) * ratio.powf(beyond) * (beyond + units);
+        let counted = units.excess(beyond) + beyond * units.beyond(beyond);
+        total += (step.share - below) * counted;
         below = step.share;
     }
-    total / units
+    total / purchase.units()
 }
 
 impl Mechanic {

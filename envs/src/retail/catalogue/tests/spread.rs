@@ -1,6 +1,7 @@
 //! Expected shares against random purchases that the same offer redeems.
 
 use super::*;
+use crate::retail::demand::units_quantile;
 use crate::seed::SeedTree;
 use rand::Rng;
 use rand_distr::{Distribution, Gamma};
@@ -11,14 +12,14 @@ const N_PURCHASES: usize = 40_000;
 fn simulate(offer: &Offer, usual: &Purchase, seed: SeedTree) -> (f64, f64, f64) {
     let mut rng = seed.stream();
     let visit = Gamma::new(2.0, usual.basket / 2.0).expect("a positive mean");
-    let ratio = 1.0 - 1.0 / usual.units;
+    let mixing = Gamma::new(2.0, (usual.units - 1.0) / 2.0).expect("more than one unit");
     let (mut sum, mut squares, mut spend) = (0.0, 0.0, 0.0);
     for _ in 0..N_PURCHASES {
         let units = if offer.category.is_none() {
             visit.sample(&mut rng) / usual.unit_price
         } else {
-            // The inverse of P(U ≥ k) = r^(k − 1).
-            1.0 + (rng.random::<f64>().ln() / ratio.ln()).floor()
+            // A negative binomial of size 2 is a Poisson whose mean is gamma of shape 2.
+            1.0 + units_quantile(mixing.sample(&mut rng), 0.0, rng.random())
         };
         let gross = units * usual.unit_price;
         let mut categories = [CategoryWeek { units, gross, ..CategoryWeek::default() }];

@@ -1,0 +1,177 @@
+//! What past promotions brought: the waterfalls of a run, written to `demand/lift.json`.
+
+use super::error::RunError;
+use super::folder::{write_json, write_whole};
+use super::stage::Job;
+use crate::data::History;
+use crate::demand::design::Encoder;
+use crate::demand::fit::fit_demand;
+use crate::demand::waterfall::{
+    LiftConfig, Part, PastPromotion, PromotionFacts, PromotionKind, Waterfall, past_promotions,
+    promotion_facts, waterfall,
+};
+use crate::demand::{FitConfig, Ground};
+use crate::evaluate::Interval;
+use crate::report::{Estimate, WaterfallBar, WaterfallInput, waterfall_svg};
+use promopt_envs::SeedTree;
+use promopt_envs::retail::DemandModel;
+use serde::{Deserialize, Serialize};
+
+/// Where the waterfalls are kept.
+pub const LIFT: &str = "demand/lift.json";
+
+/// Waterfalls of past promotions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiftResult {
+    /// Promotions found in the history.
+    pub found: usize,
+    /// The waterfalls, those that gave most money away first.
+    pub waterfalls: Vec<Waterfall>,
+    /// What the shelf promotions among them have in common.
+    pub shelf: Option<PromotionFacts>,
+    /// What the offers among them have in common.
+    pub offers: Option<PromotionFacts>,
+}
+
+impl Job<'_> {
+    /// Splits past promotions of a run after `fit`: the one named, or the `top` that gave most money
+    /// away, which are also written to [`LIFT`], with a plot of the first in `demand/lift.svg`.
+    ///
+    /// # Errors
+    /// When the fit has not run, or no promotion has the name.
+    pub fn lift(&self, named: Option<&str>, top: usize) -> Result<LiftResult, RunError> {
+        let history = self.history()?;
+        let actions = self.actions(&history)?;
+        let (schema, timeline) = (self.schema(&history)?, self.persona_timeline()?);
+        let first_week = history.first_week;
+        let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
+        // An account of the past, not a simulator: the signs of theory would bias it.
+        let fit = FitConfig { ablation: false, signs: false, ..self.config.fit.clone() };
+        let seed = SeedTree::new(self.config.seed).child("lift");
+        let fitted = fit_demand(&history, &actions, &encoder, &fit, seed.child("fit"))?;
+        let schema = schema.clone();
+        let ground = Ground::new(&history, &actions, schema, &timeline, &self.config.guardrails);
+        let past = past_promotions(&history, &actions);
+        let found = past.len();
+        let chosen = match named {
+            Some(name) => vec![by_name(past, name)?],
+            None => most_given_away(&history, past, top),
+        };
+        let config = LiftConfig::default();
+        let draw = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
+        let models: Vec<DemandModel> = (0..config.draws).map(draw).collect();
+        let split = |promotion: &PastPromotion| {
+            let luck = seed.child(&promotion.id);
+            waterfall(&ground, &models, promotion, None, &config, luck)
+        };
+        let waterfalls: Vec<Waterfall> = chosen.iter().filter_map(split).collect();
+        let facts = |kind| promotion_facts(&waterfalls, kind, config.level);
+        let (shelf, offers) = (facts(PromotionKind::Shelf), facts(PromotionKind::Offer));
+        let result = LiftResult { found, waterfalls, shelf, offers };
+        if named.is_none() {
+            write_json(&self.folder.path(LIFT), &result)?;
+        }
+        if let Some(first) = result.waterfalls.first() {
+            let input = margin_bars(first, &self.config.currency);
+            if let Some(svg) = waterfall_svg(&input)? {
+                write_whole(&self.folder.path("demand/lift.svg"), svg.as_bytes())?;
+            }
+        }
+        Ok(result)
+    }
+}
+
+fn by_name(past: Vec<PastPromotion>, name: &str) -> Result<PastPromotion, RunError> {
+    let found = past.len();
+    past.into_iter().find(|promotion| promotion.id == name).ok_or_else(|| {
+        RunError::Config(format!(
+            "expected --promotion to name one of the {found} promotions of the history, got \
+             `{name}`; `promopt lift` lists them"
+        ))
+    })
+}
+
+/// The `top` promotions by the discount they gave, largest first.
+fn most_given_away(history: &History, past: Vec<PastPromotion>, top: usize) -> Vec<PastPromotion> {
+    let n = history.n_categories();
+    let mut gross = vec![0.0; history.n_weeks as usize * n];
+    for cell in &history.cells {
+        gross[cell.week as usize * n + usize::from(cell.category)] += cell.gross;
+    }
+    let mut contacts = vec![0.0; history.offers.len() * history.n_weeks as usize];
+    for exposure in &history.exposures {
+        let row = usize::from(exposure.offer) * history.n_weeks as usize;
+        contacts[row + exposure.week as usize] += 1.0;
+    }
+    let customers = history.customers.len().max(1) as f64;
+    let given = |promotion: &PastPromotion| -> f64 {
+        let of_week = |week: u32| {
+            let row = &gross[week as usize * n..(week as usize + 1) * n];
+            let sold = promotion.category.map_or_else(|| row.iter().sum(), |c| row[c]);
+            match promotion.offer {
+                None => sold * (promotion.depth - promotion.usual_depth),
+                Some(offer) => {
+                    let at = usize::from(offer) * history.n_weeks as usize + week as usize;
+                    sold * contacts[at] / customers * promotion.depth
+                }
+            }
+        };
+        promotion.weeks.clone().map(of_week).sum()
+    };
+    let mut ranked: Vec<(f64, PastPromotion)> = past.into_iter().map(|p| (given(&p), p)).collect();
+    // A stable sort: promotions that gave the same stay in order of time.
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.into_iter().take(top).map(|(_, promotion)| promotion).collect()
+}
+
+fn estimate(interval: &Interval) -> Estimate {
+    Estimate::new(interval.estimate, interval.lower, interval.upper)
+}
+
+/// The margin of a waterfall as bars: its parts without the baseline, and what is left.
+#[must_use]
+pub fn margin_bars(found: &Waterfall, currency: &str) -> WaterfallInput {
+    let parts = found.parts.iter().filter(|line| line.part != Part::Baseline);
+    let mut bars: Vec<WaterfallBar> = parts
+        .map(|line| WaterfallBar {
+            label: line.part.label().to_owned(),
+            value: estimate(&line.margin),
+            is_level: false,
+        })
+        .collect();
+    bars.push(WaterfallBar {
+        label: "margin because of it".to_owned(),
+        value: estimate(&found.incremental_margin),
+        is_level: true,
+    });
+    WaterfallInput {
+        title: format!("Margin that {} brought, part by part", found.promotion.id),
+        axis: "Margin against no promotion".to_owned(),
+        currency: Some(currency.to_owned()),
+        bars,
+    }
+}
+
+/// The units of a waterfall as bars, from what would have sold anyway.
+#[must_use]
+pub fn units_bars(found: &Waterfall) -> WaterfallInput {
+    let bar = |part: Part, units: &Interval| WaterfallBar {
+        label: part.label().to_owned(),
+        value: estimate(units),
+        is_level: part == Part::Baseline,
+    };
+    let lines = found.parts.iter();
+    let mut bars: Vec<WaterfallBar> =
+        lines.filter_map(|line| line.units.map(|units| bar(line.part, &units))).collect();
+    bars.push(WaterfallBar {
+        label: "units because of it".to_owned(),
+        value: estimate(&found.incremental_units),
+        is_level: true,
+    });
+    WaterfallInput {
+        title: format!("Units that {} sold, part by part", found.promotion.id),
+        axis: "Units".to_owned(),
+        currency: None,
+        bars,
+    }
+}
