@@ -4,6 +4,8 @@ mod ablation;
 pub mod actions;
 pub mod card;
 pub mod choice;
+#[cfg(test)]
+mod choice_journey_tests;
 mod churn;
 pub mod coefficients;
 pub mod curves;

@@ -44,9 +44,13 @@ pub struct ChoiceResponse {
 }
 
 impl ChoiceResponse {
-    /// Change of the log odds. A deeper cut or a lower price never lowers them.
+    /// Change of the log odds, 0 where the shelf is guessed. A deeper cut or a lower price never
+    /// lowers them.
     #[must_use]
     pub fn utility(&self, shelf: &ShelfProduct) -> f64 {
+        if shelf.guessed {
+            return 0.0;
+        }
         let features = shelf.features();
         let monotone = self.depth.max(0.0) * features[0] + self.price.max(0.0) * features[1];
         monotone + self.display * features[2] + self.mailer * features[3]

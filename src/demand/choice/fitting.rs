@@ -5,7 +5,7 @@ use super::logit::{LogitFit, N_FEATURES};
 use super::market::ChoiceMarket;
 use super::pool::{Pooled, Pooling, pool};
 use super::report::{self, ChoiceReport};
-use super::urn::Urns;
+use super::urn::{Taken, Urns};
 use crate::data::{Ledger, ProductCell, ProductTable};
 use crate::demand::DemandError;
 use promopt_envs::Stream;
@@ -22,6 +22,8 @@ const LINES_NEEDED: usize = 500;
 const PRODUCTS_NEEDED: usize = 3;
 /// Lines that a logit needs.
 const LOGIT_LINES: f64 = 200.0;
+/// Last weeks of the training that loyalty is judged on, as it is of use for weeks to come.
+const LATE_WEEKS: u32 = 8;
 /// Standard error of a coefficient from which it says nothing of its own.
 const ERROR_MAX: f64 = 10.0;
 
@@ -224,15 +226,11 @@ fn describe(
     let share = pick(&base);
     let lines = fine.lines_by_product();
     let observed = pick(&lines.iter().map(|own| own + 0.5).collect::<Vec<_>>());
-    let urns = fine.urns(&on_sale);
+    let taken = fine.taken(&on_sale);
+    let urns = Urns::of(taken.iter().copied(), late_from(data));
     let prior_lines = urns.strength(&observed);
     own.market_share_of_response = urns.market_share_of_response(prior_lines);
-    let by_persona = persona_counts(data, on_sale.len(), || {
-        fine.lines.iter().filter_map(|line| {
-            let thing = on_sale.binary_search(&(line.position as usize)).ok()?;
-            Some((line.customer, thing as u32))
-        })
-    });
+    let by_persona = persona_counts(data, &taken, on_sale.len());
     // Promotions move shares by the same factor for every persona.
     let factor: Vec<f64> = share.iter().zip(&observed).map(|(own, seen)| own / seen).collect();
     FineCategory {
@@ -261,12 +259,13 @@ fn category_choice(
         let share = vec![1.0; data.n_personas * members.len()];
         return CategoryChoice { fine, share, prior_lines: 1.0 };
     }
-    let mut taken: Vec<(u32, u32)> = Vec::new();
+    let mut taken: Vec<Taken> = Vec::new();
     for (thing, fine) in (0..).zip(&members) {
-        taken.extend(fines[*fine].lines.iter().map(|line| (line.customer, thing)));
+        let own = fines[*fine].lines.iter();
+        taken.extend(own.map(|line| Taken { owner: line.customer, thing, week: line.week }));
     }
-    taken.sort_unstable();
-    let by_persona = persona_counts(data, members.len(), || taken.iter().copied());
+    taken.sort_by_key(|one| (one.owner, one.week));
+    let by_persona = persona_counts(data, &taken, members.len());
     let counts = members.iter().map(|fine| fines[*fine].lines.len() as f64 + 0.5);
     let counts: Vec<f64> = counts.collect();
     let total: f64 = counts.iter().sum();
@@ -274,19 +273,20 @@ fn category_choice(
     CategoryChoice {
         fine,
         share: persona_shares(&by_persona, &share, None),
-        prior_lines: Urns::of(taken.into_iter()).strength(&share),
+        prior_lines: Urns::of(taken.into_iter(), late_from(data)).strength(&share),
     }
 }
 
+/// The first of the weeks that loyalty is judged on.
+fn late_from(data: &ChoiceData<'_>) -> u32 {
+    data.train_end - LATE_WEEKS.min(data.train_end / 2)
+}
+
 /// Counts over things by persona, `[n_personas][things]`.
-fn persona_counts<I: Iterator<Item = (u32, u32)>>(
-    data: &ChoiceData<'_>,
-    n_things: usize,
-    taken: impl Fn() -> I,
-) -> Vec<Vec<u32>> {
+fn persona_counts(data: &ChoiceData<'_>, taken: &[Taken], n_things: usize) -> Vec<Vec<u32>> {
     let mut counts = vec![vec![0; n_things]; data.n_personas];
-    for (customer, thing) in taken() {
-        counts[data.persona[customer as usize]][thing as usize] += 1;
+    for one in taken {
+        counts[data.persona[one.owner as usize]][one.thing as usize] += 1;
     }
     counts
 }
@@ -294,13 +294,7 @@ fn persona_counts<I: Iterator<Item = (u32, u32)>>(
 /// Shares by persona, drawn to the common ones by as many lines as the marginal likelihood of the
 /// personas' counts asks for; `factor` takes out what promotions did. One row per persona.
 fn persona_shares(counts: &[Vec<u32>], common: &[f64], factor: Option<&[f64]>) -> Vec<f64> {
-    let taken = counts.iter().enumerate().flat_map(|(persona, own)| {
-        let repeat = move |(thing, count): (usize, &u32)| {
-            std::iter::repeat_n((persona as u32, thing as u32), *count as usize)
-        };
-        own.iter().enumerate().flat_map(repeat)
-    });
-    let strength = Urns::of(taken).strength(common);
+    let strength = Urns::of_counts(counts).exchangeable_strength(common);
     let mut shares = Vec::with_capacity(counts.len() * common.len());
     for own in counts {
         let weigh = |thing: usize| {

@@ -2,7 +2,7 @@
 
 use super::logit::{ChoiceCounts, N_FEATURES};
 use super::market::ChoiceMarket;
-use super::urn::Urns;
+use super::urn::Taken;
 use super::{ChoiceData, SteadyProduct};
 use promopt_envs::retail::{LineUnits, ShelfProduct};
 
@@ -29,6 +29,13 @@ pub(super) struct Line {
     /// Position in the fine category.
     pub(super) position: u32,
     pub(super) units: f64,
+}
+
+/// Features for the logit. In the few weeks in which a steady product was not sold, it most likely
+/// was not promoted.
+fn features(shelf: &ShelfProduct) -> [f64; N_FEATURES] {
+    let plain = ShelfProduct { log_price: shelf.log_price, ..ShelfProduct::default() };
+    if shelf.guessed { plain.features() } else { shelf.features() }
 }
 
 /// Everything about one fine category that the fit reads.
@@ -120,7 +127,7 @@ impl Fine {
         let features: Vec<[f64; N_FEATURES]> = self
             .weeks
             .iter()
-            .flat_map(|week| steady.iter().map(|own| self.shelf_at(*own, *week).features()))
+            .flat_map(|week| steady.iter().map(|own| features(self.shelf_at(*own, *week))))
             .collect();
         ChoiceCounts { n_products: m, lines, features }
     }
@@ -183,13 +190,13 @@ impl Fine {
         share
     }
 
-    /// Counts of customers over the products at these positions, ascending.
-    pub(super) fn urns(&self, on_sale: &[usize]) -> Urns {
+    /// What customers took of the products at these positions, ascending: customer, thing, week.
+    pub(super) fn taken(&self, on_sale: &[usize]) -> Vec<Taken> {
         let taken = self.lines.iter().filter_map(|line| {
-            let thing = on_sale.binary_search(&(line.position as usize)).ok()?;
-            Some((line.customer, thing as u32))
+            let thing = on_sale.binary_search(&(line.position as usize)).ok()? as u32;
+            Some(Taken { owner: line.customer, thing, week: line.week })
         });
-        Urns::of(taken)
+        taken.collect()
     }
 
     /// Units of a line of these products at the regular price, and on promotion. Without a promoted

@@ -50,25 +50,25 @@ impl<'a> ChoiceMarket<'a> {
 
     /// The shelf of one product in some weeks.
     ///
-    /// A week without a sale has the last regular price seen (before the first sale the usual one)
-    /// and no promotion: what a shelf asked that nobody bought from is not known.
+    /// What a shelf asked that nobody bought from is not known. In a week without a sale it is guessed
+    /// to be as when the product was last bought (before the first sale, as usual).
     pub(super) fn shelf_of(&self, product: usize, weeks: Range<u32>) -> Vec<ShelfProduct> {
         let mut rows = self.of(product).iter().peekable();
-        let mut log_price = 0.0;
+        let mut guess = ShelfProduct { guessed: true, ..ShelfProduct::default() };
         let mut shelf = Vec::with_capacity(weeks.len());
-        let seen = |row: &ProductWeek| row.regular_price.ln() - self.usual[product];
+        let seen = |row: &ProductWeek| ShelfProduct {
+            depth: row.depth(),
+            log_price: row.regular_price.ln() - self.usual[product],
+            display: row.display,
+            mailer: row.mailer,
+            guessed: false,
+        };
         while let Some(row) = rows.next_if(|row| row.week < weeks.start) {
-            log_price = seen(row);
+            guess = ShelfProduct { guessed: true, ..seen(row) };
         }
         for week in weeks {
-            let own = match rows.next_if(|row| row.week == week) {
-                None => ShelfProduct { log_price, ..ShelfProduct::default() },
-                Some(row) => {
-                    log_price = seen(row);
-                    let (display, mailer) = (row.display, row.mailer);
-                    ShelfProduct { depth: row.depth(), log_price, display, mailer }
-                }
-            };
+            let own = rows.next_if(|row| row.week == week).map_or(guess, seen);
+            guess = ShelfProduct { guessed: true, ..own };
             shelf.push(own);
         }
         shelf

@@ -83,6 +83,7 @@ fn shelf(seed: SeedTree) -> Vec<ShelfProduct> {
             log_price: rng.random_range(-0.08..0.08),
             display: f64::from(u8::from(rng.random_bool(0.1))),
             mailer: f64::from(u8::from(rng.random_bool(0.1))),
+            guessed: false,
         }
     };
     (0..WEEKS as usize * PRODUCTS).map(&mut one).collect()
