@@ -43,13 +43,8 @@ impl Job<'_> {
         let history = self.history()?;
         let actions = self.actions(&history)?;
         let (schema, timeline) = (self.schema(&history)?, self.persona_timeline()?);
-        let first_week = history.first_week;
-        let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
-        // An account of the past, not a simulator: the signs of theory would bias it.
-        let fit = FitConfig { ablation: false, signs: false, ..self.config.fit.clone() };
+        let fitted = self.fitted()?;
         let seed = SeedTree::new(self.config.seed).child("lift");
-        let fitted = fit_demand(&history, &actions, &encoder, &fit, seed.child("fit"))?;
-        let schema = schema.clone();
         let ground = Ground::new(&history, &actions, schema, &timeline, &self.config.guardrails);
         let past = past_promotions(&history, &actions);
         let found = past.len();
