@@ -338,10 +338,16 @@ mod tests {
     #[test]
     fn a_world_is_recovered() {
         let generator = GeneratorConfig { n_customers: 250, n_weeks: 64, ..Default::default() };
-        let found = recover(&RecoveryConfig { generator, ..config(2, false) }, SeedTree::new(21))
-            .expect("a world that can be fitted");
+        let lift = LiftConfig { customers: 60, repeats: 10, ..LiftConfig::default() };
+        let config = RecoveryConfig { generator, lift, ..config(2, false) };
+        let found = recover(&config, SeedTree::new(21)).expect("a world that can be fitted");
         assert_eq!(found.elasticities.len(), 3);
         assert_eq!(found.promotions, 4);
+        let [mut all, offers] = [|f: &CoveredFigure| f.shelf, |f: &CoveredFigure| f.offers]
+            .map(|of| pooled(&found, of));
+        all.add(offers);
+        // Intervals of one promotion move together: four promotions, four intervals.
+        assert!(all.share() > 0.9 - reach(0.9, 4.0), "{all:?}");
         // A quarter of the data of the slow test: twice its error of 15 %.
         assert!(found.elasticity_error() < 0.3, "{:?}", found.elasticities);
         // Coefficients of one fit move together: about 20 of them are worth one of their own.
