@@ -58,8 +58,9 @@ pub struct FitConfig {
     pub ablation: bool,
     /// Which terms the model has.
     pub terms: FitTerms,
-    /// Whether coefficients whose sign theory gives are held to it. A simulator needs that; an
-    /// account of the past is unbiased without, so `promopt lift` fits again without it.
+    /// Whether coefficients whose sign theory gives are held to it: without, what only looks like
+    /// an effect (good customers are contacted more) counts as one. Intervals of what offers leave
+    /// behind are more exact without it where offers were drawn regardless of the customer.
     pub signs: bool,
     /// Days that shops prepare for: `"us"`, `"none"`, or a list of dates.
     pub holidays: HolidayChoice,

@@ -164,7 +164,7 @@ pub fn recover_worlds(
 /// As [`recover_worlds`].
 pub fn recover(config: &RecoveryConfig, seed: SeedTree) -> Result<Recovery, DemandError> {
     let world = generate(&config.generator, seed.child("world"))?;
-    let fit = FitConfig { ablation: false, signs: false, ..config.fit.clone() };
+    let fit = FitConfig { ablation: false, ..config.fit.clone() };
     let (history, actions) = (&world.history, &world.actions);
     let fitted = fit_demand(history, actions, &world.encoder(), &fit, seed.child("fit"))?;
     let draws = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
@@ -324,9 +324,10 @@ fn figures(found: &Waterfall) -> Vec<(String, Interval)> {
 mod tests {
     use super::*;
 
-    fn config(promotions: usize) -> RecoveryConfig {
+    fn config(promotions: usize, signs: bool) -> RecoveryConfig {
         let lift = LiftConfig { repeats: 10, ..LiftConfig::default() };
-        RecoveryConfig { promotions, lift, ..RecoveryConfig::default() }
+        let fit = FitConfig { signs, ..FitConfig::default() };
+        RecoveryConfig { promotions, lift, fit, ..RecoveryConfig::default() }
     }
 
     /// Four standard errors of a share of `n` around `p`.
@@ -337,10 +338,16 @@ mod tests {
     #[test]
     fn a_world_is_recovered() {
         let generator = GeneratorConfig { n_customers: 250, n_weeks: 64, ..Default::default() };
-        let found = recover(&RecoveryConfig { generator, ..config(2) }, SeedTree::new(21))
-            .expect("a world that can be fitted");
+        let lift = LiftConfig { customers: 60, repeats: 10, ..LiftConfig::default() };
+        let config = RecoveryConfig { generator, lift, ..config(2, false) };
+        let found = recover(&config, SeedTree::new(21)).expect("a world that can be fitted");
         assert_eq!(found.elasticities.len(), 3);
         assert_eq!(found.promotions, 4);
+        let [mut all, offers] = [|f: &CoveredFigure| f.shelf, |f: &CoveredFigure| f.offers]
+            .map(|of| pooled(&found, of));
+        all.add(offers);
+        // Intervals of one promotion move together: four promotions, four intervals.
+        assert!(all.share() > 0.9 - reach(0.9, 4.0), "{all:?}");
         // A quarter of the data of the slow test: twice its error of 15 %.
         assert!(found.elasticity_error() < 0.3, "{:?}", found.elasticities);
         // Coefficients of one fit move together: about 20 of them are worth one of their own.
@@ -348,15 +355,15 @@ mod tests {
         assert!(found.coefficients.share() > 0.9 - reach(0.9, n), "{:?}", found.coefficients);
     }
 
-    /// The acceptance test: 200 promotions over 25 worlds, `RUN_SLOW=1`.
-    #[test]
+    /// All intervals of one kind of promotion.
+    fn pooled(found: &Recovery, of: fn(&CoveredFigure) -> Covered) -> Covered {
+        let mut all = Covered::default();
+        found.figures.iter().for_each(|figure| all.add(of(figure)));
+        all
+    }
+
     #[allow(clippy::print_stdout, reason = "measured coverage is the point of the test")]
-    fn intervals_of_waterfalls_cover_the_truth() {
-        if std::env::var_os("RUN_SLOW").is_none() {
-            println!("skipped: takes minutes; set RUN_SLOW=1");
-            return;
-        }
-        let found = recover_worlds(&config(4), 25, SeedTree::new(5)).expect("worlds");
+    fn tell(found: &Recovery) {
         println!("{} promotions of {} worlds", found.promotions, found.worlds);
         println!("elasticity error {:.3}", found.elasticity_error());
         println!("elasticities covered {:.3}", found.elasticity_coverage().share());
@@ -365,6 +372,47 @@ mod tests {
             let (shelf, offers) = (f.shelf.share(), f.offers.share());
             println!("{:<45} shelf {shelf:.3}  offers {offers:.3}", f.figure);
         }
+        let [shelf, offers] =
+            [|f: &CoveredFigure| f.shelf, |f: &CoveredFigure| f.offers].map(|of| pooled(found, of));
+        println!("{:<45} shelf {:.3}  offers {:.3}", "all", shelf.share(), offers.share());
+    }
+
+    #[allow(clippy::print_stdout, reason = "a skipped test says so")]
+    fn is_slow_run() -> bool {
+        let slow = std::env::var_os("RUN_SLOW").is_some();
+        if !slow {
+            println!("skipped: takes minutes; set RUN_SLOW=1");
+        }
+        slow
+    }
+
+    /// The acceptance test: 200 promotions over 25 worlds.
+    #[test]
+    fn intervals_of_waterfalls_cover_the_truth() {
+        if !is_slow_run() {
+            return;
+        }
+        let found = recover_worlds(&config(4, false), 25, SeedTree::new(5)).expect("worlds");
+        tell(&found);
+        assert_eq!(found.promotions, 200);
+        assert!(found.elasticity_error() < 0.15);
+        for of in [|f: &CoveredFigure| f.shelf, |f: &CoveredFigure| f.offers] {
+            let share = pooled(&found, of).share();
+            assert!((0.85..=0.95).contains(&share), "{share}");
+            // The promotions of a world share one fit: 25 worlds count, not 100 promotions.
+            let lowest = found.figures.iter().map(|f| of(f).share()).fold(1.0, f64::min);
+            assert!(lowest > 0.9 - reach(0.9, 25.0), "{lowest}");
+        }
+    }
+
+    /// What the signs of theory cost where nothing is confounded: measured, not demanded.
+    #[test]
+    fn signs_cost_coverage_where_offers_are_random() {
+        if !is_slow_run() {
+            return;
+        }
+        let found = recover_worlds(&config(4, true), 25, SeedTree::new(5)).expect("worlds");
+        tell(&found);
         assert_eq!(found.promotions, 200);
         assert!(found.elasticity_error() < 0.15);
     }

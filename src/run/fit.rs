@@ -36,7 +36,7 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let shop = Shop::read(job)?;
     let choice = shop.as_ref().map(|shop| shop.fit(&ground, &fitted)).transpose()?.flatten();
     job.observer.progress(Stage::Fit, 2, STEPS, "choice of products fitted");
-    let lift = lift::of_the_past(&ground, &encoder, &job.config.fit, seed.child("lift"))?;
+    let lift = lift::of_the_past(&ground, &fitted, seed.child("lift"));
     job.observer.progress(Stage::Fit, 3, STEPS, "past promotions split");
     let measured = Measured {
         category_own_price: card::mean_own_price(&response.elasticities, &history),

@@ -4,14 +4,12 @@ use super::error::RunError;
 use super::folder::{write_json, write_whole};
 use super::stage::Job;
 use crate::data::History;
-use crate::demand::design::Encoder;
-use crate::demand::fit::fit_demand;
 use crate::demand::waterfall::{
     LiftConfig, Part, PastPromotion, PromotionFacts, PromotionKind, Waterfall, past_promotions,
     promotion_facts, waterfall,
 };
 use crate::demand::world::evenly;
-use crate::demand::{FitConfig, Ground, card};
+use crate::demand::{FittedDemand, Ground, card};
 use crate::evaluate::Interval;
 use crate::report::{Estimate, WaterfallBar, WaterfallInput, waterfall_svg};
 use promopt_envs::SeedTree;
@@ -47,13 +45,11 @@ impl Job<'_> {
         let history = self.history()?;
         let actions = self.actions(&history)?;
         let (schema, timeline) = (self.schema(&history)?, self.persona_timeline()?);
-        let first_week = history.first_week;
-        let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
-        let guardrails = &self.config.guardrails;
-        let ground = Ground::new(&history, &actions, schema.clone(), &timeline, guardrails);
+        let fitted = self.fitted()?;
         let seed = SeedTree::new(self.config.seed).child("lift");
+        let ground = Ground::new(&history, &actions, schema, &timeline, &self.config.guardrails);
         let config = LiftConfig::default();
-        let past = Past::new(&ground, &encoder, &self.config.fit, &config, seed)?;
+        let past = Past::new(&ground, &fitted, &config, seed);
         let all = past_promotions(&history, &actions);
         let found = all.len();
         let chosen = match named {
@@ -77,7 +73,7 @@ impl Job<'_> {
     }
 }
 
-/// What past promotions are split with: a fit of its own, and draws of it.
+/// What past promotions are split with.
 struct Past<'a> {
     ground: &'a Ground<'a>,
     models: Vec<DemandModel>,
@@ -88,16 +84,12 @@ struct Past<'a> {
 impl<'a> Past<'a> {
     fn new(
         ground: &'a Ground<'a>,
-        encoder: &Encoder<'_>,
-        fit: &FitConfig,
+        fitted: &FittedDemand,
         config: &'a LiftConfig,
         seed: SeedTree,
-    ) -> Result<Self, RunError> {
-        // An account of the past, not a simulator: the signs of theory would bias it.
-        let fit = FitConfig { ablation: false, signs: false, ..fit.clone() };
-        let fitted = fit_demand(ground.history, ground.actions, encoder, &fit, seed.child("fit"))?;
+    ) -> Self {
         let draw = |i: usize| fitted.posterior.draw(seed.child("draws").index(i as u64));
-        Ok(Self { ground, models: (0..config.draws).map(draw).collect(), config, seed })
+        Self { ground, models: (0..config.draws).map(draw).collect(), config, seed }
     }
 
     fn split(&self, promotions: &[PastPromotion]) -> Vec<Waterfall> {
@@ -112,22 +104,19 @@ impl<'a> Past<'a> {
 /// Splits the past promotions of a history while it is fitted, on fewer draws and customers than
 /// `promopt lift` takes: the few that gave most away, and what promotions have in common over a sample
 /// that is evenly spread over the history.
-///
-/// # Errors
-/// As the fit.
+#[must_use]
 pub(super) fn of_the_past(
     ground: &Ground<'_>,
-    encoder: &Encoder<'_>,
-    fit: &FitConfig,
+    fitted: &FittedDemand,
     seed: SeedTree,
-) -> Result<LiftResult, RunError> {
+) -> LiftResult {
     let all = past_promotions(ground.history, ground.actions);
     let found = all.len();
     let config = LiftConfig { draws: 60, repeats: 15, customers: 200, ..LiftConfig::default() };
     if all.is_empty() {
-        return Ok(LiftResult { found, waterfalls: Vec::new(), shelf: None, offers: None });
+        return LiftResult { found, waterfalls: Vec::new(), shelf: None, offers: None };
     }
-    let past = Past::new(ground, encoder, fit, &config, seed)?;
+    let past = Past::new(ground, fitted, &config, seed);
     let facts = |kind: PromotionKind| {
         let of_kind: Vec<&PastPromotion> = all.iter().filter(|p| p.kind == kind).collect();
         let positions: Vec<usize> = (0..of_kind.len()).collect();
@@ -136,7 +125,7 @@ pub(super) fn of_the_past(
     };
     let (shelf, offers) = (facts(PromotionKind::Shelf), facts(PromotionKind::Offer));
     let waterfalls = past.split(&most_given_away(ground.history, all, LARGEST));
-    Ok(LiftResult { found, waterfalls, shelf, offers })
+    LiftResult { found, waterfalls, shelf, offers }
 }
 
 /// What the realism card is told of past promotions: those on the shelf, else the offers.

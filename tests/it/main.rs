@@ -5,6 +5,7 @@ mod fitted_world;
 mod forget;
 mod fuzz;
 mod init_from;
+mod lift;
 mod other_data;
 mod own_data;
 mod pipeline;

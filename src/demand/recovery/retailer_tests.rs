@@ -161,8 +161,12 @@ fn truth(
 
 /// Measures, and demands no coverage: the response model is wrong here on purpose.
 #[test]
-#[allow(clippy::print_stdout, reason = "measured coverage is the point of the test")]
 fn offers_of_a_retailer_outside_the_family_are_judged() {
+    [true, false].into_iter().for_each(judge);
+}
+
+#[allow(clippy::print_stdout, reason = "measured coverage is the point of the test")]
+fn judge(signs: bool) {
     if std::env::var_os("RUN_SLOW").is_none() {
         println!("skipped: takes minutes; set RUN_SLOW=1");
         return;
@@ -180,7 +184,7 @@ fn offers_of_a_retailer_outside_the_family_are_judged() {
         let (timeline, guardrails) = (PersonaTimeline::default(), Guardrails::default());
         let first_week = history.first_week;
         let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
-        let fit = FitConfig { ablation: false, signs: false, ..FitConfig::default() };
+        let fit = FitConfig { ablation: false, signs, ..FitConfig::default() };
         let fitted =
             fit_demand(&history, &actions, &encoder, &fit, seed.child("fit")).expect("a fit");
         let lift = LiftConfig { draws: 60, repeats: 20, ..LiftConfig::default() };
@@ -206,7 +210,7 @@ fn offers_of_a_retailer_outside_the_family_are_judged() {
             sums[1] += true_margin;
         }
     }
-    println!("offers outside the family: {} judged", margin.of);
+    println!("offers outside the family, signs {signs}: {} judged", margin.of);
     println!("margin covered {:.3}, revenue covered {:.3}", margin.share(), revenue.share());
     println!("same sign {:.3}", same_sign as f64 / margin.of.max(1) as f64);
     println!("margin over all: estimated {:.1}, true {:.1}", sums[0], sums[1]);
