@@ -69,12 +69,14 @@ pub(super) struct Summary {
 }
 
 impl Market<'_> {
-    /// Hands the ledger on, product by product, and returns what it says of products and categories.
+    /// Hands the ledger on, product by product, and returns what it says of products and
+    /// categories.
     ///
-    /// Shelf depth: `depth[w, c] = Σ_p weight_p · shelf_discount[p, w] / gross[p, w]`, summed over the products
-    /// that cover 80 % of the category's gross, with weight the share of gross over the whole
-    /// history. The weights do not move with who buys in a week, so the index is the market's price,
-    /// not the customers' reaction to it. A product not sold in a week counts with depth 0.
+    /// Shelf depth: `depth[w, c] = Σ_p weight_p · shelf_discount[p, w] / gross[p, w]`, summed over
+    /// the products that cover 80 % of the category's gross, with weight the share of gross over
+    /// the whole history. The weights do not move with who buys in a week, so the index is the
+    /// market's price, not the customers' reaction to it. A product not sold in a week counts with
+    /// depth 0.
     pub(super) fn sum_up(
         &self,
         sink: &mut dyn FnMut(&[Priced]) -> Result<(), DataError>,

@@ -6,11 +6,11 @@
 //!
 //! A fixed-weight geometric index of price relatives (Jevons' form with value weights): weights are
 //! those of the shelf depth, so it moves with prices and not with what is bought, and the mean over
-//! the weeks is 0. `r[p, w]` is the ledger's regular price, over stores the geometric mean weighted by
-//! units. A price that is not seen in a week is the last one seen, and before the first sale the first
-//! one: prices stay until they are changed, and a product that is not sold must not move the index.
-//! Where stores of different price levels are put together, a change of the mix of stores looks like a
-//! small change of price.
+//! the weeks is 0. `r[p, w]` is the ledger's regular price, over stores the geometric mean weighted
+//! by units. A price that is not seen in a week is the last one seen, and before the first sale the
+//! first one: prices stay until they are changed, and a product that is not sold must not move the
+//! index. Where stores of different price levels are put together, a change of the mix of stores
+//! looks like a small change of price.
 
 /// Smallest change of a log price that is kept: a hundredth of a per cent.
 const SMALLEST_CHANGE: f64 = 1e-4;

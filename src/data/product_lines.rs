@@ -1,8 +1,8 @@
 //! Products below the categories: what was sold of each, and who of a sample bought what when.
 //!
 //! The cells of a history say what a customer bought of a category; these tables say which products
-//! that was. The sample is the first customers in the order of their salted hashes, so it is a random
-//! one and the same in every run.
+//! that was. The sample is the first customers in the order of their salted hashes, so it is a
+//! random one and the same in every run.
 
 use super::aggregate::Weeks;
 use super::column::MISSING;

@@ -8,8 +8,8 @@
 //! `n_h` counts the customer's own past lines, `s_k` are the shares of the customer's persona `k`,
 //! and `x_iw` is what the shelf says of the product in the week ([`ShelfProduct`]). Without
 //! promotions this is a Pólya urn, whose counts over a panel are Dirichlet-multinomial: the choice
-//! part of the NBD-Dirichlet (Goodhardt, Ehrenberg and Chatfield 1984), which gives brand shares and
-//! repeat buying at once. `exp(response · x)` is the conditional logit of McFadden (1974) with
+//! part of the NBD-Dirichlet (Goodhardt, Ehrenberg and Chatfield 1984), which gives brand shares
+//! and repeat buying at once. `exp(response · x)` is the conditional logit of McFadden (1974) with
 //! loyalty as a log share (Guadagni and Little 1983).
 //!
 //! *Fails* where products complement each other within a category, where a product is sold out, and

@@ -22,7 +22,8 @@ pub struct ProductWeek {
     pub gross: f64,
     /// Money off for everybody.
     pub shelf_discount: f64,
-    /// Regular price of a unit, money: the ledger's; over stores the geometric mean weighted by units.
+    /// Regular price of a unit, money: the ledger's; over stores the geometric mean weighted by
+    /// units.
     pub regular_price: f64,
     /// Share of the units that were sold under a display; 0 where that is not recorded.
     pub display: f64,
@@ -110,8 +111,8 @@ pub fn read_products(dir: &Path) -> Result<ProductTable, DataError> {
     Ok(ProductTable { rows: ids.into_iter().enumerate().map(row).collect(), groups })
 }
 
-/// What the sampled customers of a saved history bought product by product, sorted by customer, week
-/// and product.
+/// What the sampled customers of a saved history bought product by product, sorted by customer,
+/// week and product.
 ///
 /// # Errors
 /// [`DataError::Store`] when the table is missing or of another format.

@@ -223,8 +223,8 @@ impl Fine {
         self.units_among(&self.lines.iter().collect::<Vec<_>>())
     }
 
-    /// Units of a line of every product with enough lines both at the regular price and promoted, or
-    /// with enough at the regular price and never promoted.
+    /// Units of a line of every product with enough lines both at the regular price and promoted,
+    /// or with enough at the regular price and never promoted.
     pub(super) fn own_units(&self) -> Vec<(u32, [LineUnits; 2])> {
         let mut by_product: Vec<Vec<&Line>> = vec![Vec::new(); self.products.len()];
         self.lines.iter().for_each(|line| by_product[line.position as usize].push(line));

@@ -9,9 +9,9 @@
 //! moved against its own mean while others did not (McFadden 1974; Chamberlain 1980). Maximised by
 //! Newton's method.
 //!
-//! **Intervals.** Lines are not independent: a shopper buys several, and what a product gained in one
-//! week it may gain in the next. The variance of β is the larger of the model's, scaled by Pearson's
-//! dispersion, and the sandwich over products (Liang and Zeger 1986).
+//! **Intervals.** Lines are not independent: a shopper buys several, and what a product gained in
+//! one week it may gain in the next. The variance of β is the larger of the model's, scaled by
+//! Pearson's dispersion, and the sandwich over products (Liang and Zeger 1986).
 
 use crate::cholesky;
 

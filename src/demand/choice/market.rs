@@ -15,8 +15,8 @@ pub struct ChoiceMarket<'a> {
 }
 
 impl<'a> ChoiceMarket<'a> {
-    /// The ledger of these products; what a product usually costs is the mean log regular price over
-    /// its weeks with a sale before `train_end`, or over the whole history when there is none.
+    /// The ledger of these products; what a product usually costs is the mean log regular price
+    /// over its weeks with a sale before `train_end`, or over the whole history when there is none.
     #[must_use]
     pub fn new(products: &ProductTable, ledger: &'a Ledger, train_end: u32) -> Self {
         let rows = &ledger.rows;
@@ -50,8 +50,8 @@ impl<'a> ChoiceMarket<'a> {
 
     /// The shelf of one product in some weeks.
     ///
-    /// What a shelf asked that nobody bought from is not known. In a week without a sale it is guessed
-    /// to be as when the product was last bought (before the first sale, as usual).
+    /// What a shelf asked that nobody bought from is not known. In a week without a sale it is
+    /// guessed to be as when the product was last bought (before the first sale, as usual).
     pub(super) fn shelf_of(&self, product: usize, weeks: Range<u32>) -> Vec<ShelfProduct> {
         let mut rows = self.of(product).iter().peekable();
         let mut guess = ShelfProduct { guessed: true, ..ShelfProduct::default() };
@@ -85,5 +85,47 @@ impl<'a> ChoiceMarket<'a> {
             slots.zip(own).for_each(|(slot, own)| *slot = own);
         }
         shelf
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ProductRow;
+
+    #[test]
+    fn a_week_without_a_sale_is_guessed_from_the_last_one_with_a_sale() {
+        let row = ProductRow {
+            product_id: "p".to_owned(),
+            category: 0,
+            group: 0,
+            units: 3.0,
+            gross: 9.0,
+            mean_price: 3.0,
+            brand: None,
+            private_label: None,
+        };
+        let products = ProductTable { rows: vec![row], groups: vec!["g".to_owned()] };
+        let week = |week: u32, regular_price: f64, off: f64| ProductWeek {
+            product: 0,
+            week,
+            units: 1.0,
+            gross: regular_price,
+            shelf_discount: off * regular_price,
+            regular_price,
+            display: 0.5,
+            mailer: 0.0,
+        };
+        let rows = vec![week(1, 2.0, 0.2), week(3, 8.0, 0.0), week(5, 99.0, 0.0)];
+        let ledger = Ledger { rows, has_promotions: true };
+        let market = ChoiceMarket::new(&products, &ledger, 5);
+        // Usually √(2 · 8) = 4; the price after the training weeks does not count.
+        assert!((market.usual_price(0) - 4.0).abs() < 1e-12);
+        let shelf = market.shelf(0..5);
+        assert_eq!(shelf[0], ShelfProduct { guessed: true, ..ShelfProduct::default() });
+        assert!((shelf[1].log_price + 2.0_f64.ln()).abs() < 1e-12 && shelf[1].depth == 0.2);
+        assert_eq!(shelf[2], ShelfProduct { guessed: true, ..shelf[1] });
+        assert!(!shelf[3].guessed && shelf[3].depth == 0.0);
+        assert_eq!(market.shelf(2..5), shelf[2..]);
     }
 }

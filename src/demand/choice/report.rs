@@ -91,6 +91,8 @@ pub struct ChoiceReport {
     pub shared: Vec<Shared>,
     /// By category of the demand model.
     pub categories: Vec<CategoryReadOut>,
+    /// What a reader should know before believing the figures.
+    pub notes: Vec<String>,
 }
 
 impl Estimate {
@@ -133,7 +135,24 @@ pub(super) fn of(
         has_promotions: data.ledger.has_promotions,
         shared: (0..N_FEATURES).map(shared).collect(),
         categories: data.categories.iter().enumerate().map(category).collect(),
+        notes: notes(responses, lines.iter().sum()),
     }
+}
+
+fn notes(responses: &[FineResponse], lines: usize) -> Vec<String> {
+    let steady: f64 = responses.iter().map(FineResponse::steady_lines).sum();
+    let pooled = responses.iter().filter(|own| !own.own).count();
+    vec![
+        format!(
+            "responses are learnt from products sold in nearly every week ({:.0} % of the lines): \
+             what a shelf asked that nobody bought from is not known",
+            100.0 * steady / lines.max(1) as f64
+        ),
+        format!(
+            "{pooled} of {} fine categories have too few data and take the pooled response",
+            responses.len()
+        ),
+    ]
 }
 
 fn read_out(
@@ -212,9 +231,9 @@ impl FittedChoice {
     /// category lose: 1 when the promotion brings the fine category nothing.
     ///
     /// `expansion` is what the demand model says of the category: the change of its log units per
-    /// unit of shelf depth. A product of share `s` moves the category's depth by `s · depth`, so the
-    /// category's lines grow by `exp(expansion · s · depth)`. Negative when the other products gain,
-    /// too. `None` where no product of the category was sold in nearly every week.
+    /// unit of shelf depth. A product of share `s` moves the category's depth by `s · depth`, so
+    /// the category's lines grow by `exp(expansion · s · depth)`. Negative when the other products
+    /// gain, too. `None` where no product of the category was sold in nearly every week.
     #[must_use]
     pub fn cannibalised(&self, category: u16, depth: f64, expansion: f64) -> Option<Estimate> {
         let fine = self.model.fine.iter().zip(&self.responses);

@@ -1,7 +1,7 @@
 //! How loyal buyers are: the lines' worth that common shares weigh against one's own past.
 //!
-//! With shares `s` and strength `κ`, the next line of a customer with `n_h` lines is of thing `i` with
-//! probability `(n_hi + κ s_i) / (n_h + κ)`, and counts are Dirichlet-multinomial (Goodhardt,
+//! With shares `s` and strength `κ`, the next line of a customer with `n_h` lines is of thing `i`
+//! with probability `(n_hi + κ s_i) / (n_h + κ)`, and counts are Dirichlet-multinomial (Goodhardt,
 //! Ehrenberg and Chatfield 1984). `κ` is small when everybody keeps to their own and large when
 //! nobody does. It is chosen where it best predicts late lines from early ones, as it is used: that
 //! what people buy drifts makes their past worth less than the spread between them would say. Where
@@ -101,10 +101,11 @@ impl Urns {
         sum
     }
 
-    /// What a small change of log odds does to the market, as a share of what it does to shares that
-    /// everybody has in common.
+    /// What a small change of log odds does to the market, as a share of what it does to shares
+    /// that everybody has in common.
     ///
-    /// The market moves by `E[p_h (1 − p_h)]`, common shares by `s (1 − s)`. A customer's `p_h` after
+    /// The market moves by `E[p_h (1 − p_h)]`, common shares by `s (1 − s)`. A customer's `p_h`
+    /// after
     /// `n_h` lines is a posterior mean with variance `s (1 − s) n_h / ((n_h + κ)(κ + 1))` over
     /// customers, so the ratio is one less `n_h / ((n_h + κ)(κ + 1))`, here averaged over lines.
     pub(super) fn market_share_of_response(&self, strength: f64) -> f64 {
@@ -126,8 +127,8 @@ impl Urns {
         maximum(|strength| self.predictive(strength, share))
     }
 
-    /// The strength at which the marginal likelihood of all lines is largest; the largest allowed one
-    /// when nobody took two things.
+    /// The strength at which the marginal likelihood of all lines is largest; the largest allowed
+    /// one when nobody took two things.
     pub(super) fn exchangeable_strength(&self, share: &[f64]) -> f64 {
         maximum(|strength| self.log_likelihood(strength, share))
     }

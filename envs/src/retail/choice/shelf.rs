@@ -18,8 +18,8 @@ pub struct ShelfProduct {
     pub display: f64,
     /// Share of sales while in a mailer, in [0, 1].
     pub mailer: f64,
-    /// Whether nobody bought it in the week, so that the shelf is guessed from when it was last bought.
-    /// A guess says what a buyer would pay; it moves nobody's choice.
+    /// Whether nobody bought it in the week, so that the shelf is guessed from when it was last
+    /// bought. A guess says what a buyer would pay; it moves nobody's choice.
     pub guessed: bool,
 }
 

@@ -169,6 +169,16 @@ fn a_deeper_cut_never_makes_a_product_less_likely() {
 }
 
 #[test]
+fn a_guessed_shelf_moves_nobody_but_says_what_is_paid() {
+    let model = model();
+    let guess = ShelfProduct { guessed: true, ..cut(0.5) };
+    let weeks = ChoiceWeeks::new(&model, shelf(&[(0, guess)]));
+    let found = weeks.probabilities(0, 0, 0);
+    assert!(found.iter().zip([0.5, 0.3, 0.2]).all(|(own, share)| (own - share).abs() < 1e-12));
+    assert!(weeks.shelf(0, 0).is_promoted());
+}
+
+#[test]
 fn the_same_seed_deals_the_same_lines_and_remembers_them() {
     let model = model();
     let weeks = ChoiceWeeks::new(&model, shelf(&[(3, cut(0.4))]));
