@@ -132,7 +132,7 @@ pub(crate) fn demand() -> DemandModel {
         },
         unit_price: vec![4.0, 5.0],
         margin_rate,
-        shelf_realised: 1.2,
+        shelf_realised: [1.0, 1.0],
         shelf_mean: 0.05,
     };
     let visit = VisitModel {

@@ -164,6 +164,11 @@ pub(super) fn elasticity(
         observations.iter().map(|o| week.of(o, &shelf, &none, category).1).sum::<f64>()
     };
     let (regular, cut) = (units(0.0), units(ELASTICITY_CUT));
-    let paid = 1.0 - model.categories[category].realised_shelf(ELASTICITY_CUT);
+    let own = |o: &&Vec<f32>| {
+        let share = schema.read(o).discount_share();
+        model.categories[category].realised_shelf(ELASTICITY_CUT, share)
+    };
+    let n = observations.len().max(1) as f64;
+    let paid = 1.0 - observations.iter().map(own).sum::<f64>() / n;
     if regular > 0.0 && paid < 1.0 { (cut / regular).ln() / paid.ln() } else { 0.0 }
 }

@@ -258,7 +258,7 @@ impl Habits {
             *slot = CategoryWeek {
                 units,
                 gross,
-                shelf_discount: gross * of.realised_shelf(SHELF_USUAL),
+                shelf_discount: gross * of.realised_shelf(SHELF_USUAL, 0.0),
                 offer_discount: 0.0,
                 cost: gross * (1.0 - of.margin_rate),
             };

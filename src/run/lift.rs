@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 /// Promotions of each kind that the facts are taken from, and those listed on the page.
 const SPREAD: usize = 20;
 const LARGEST: usize = 6;
+/// Promotions below which nothing is said about promotions in general.
+const FACTS_MIN: usize = 10;
 /// Where the waterfalls are kept.
 pub const LIFT: &str = "demand/lift.json";
 
@@ -132,15 +134,20 @@ pub(super) fn of_the_past(
 #[must_use]
 pub(super) fn facts_for_card(lift: &LiftResult) -> Option<card::PromotionFacts> {
     let facts = lift.shelf.as_ref().or(lift.offers.as_ref())?;
+    let n = facts.promotions;
     let figure = |interval: &Interval| {
         let Interval { estimate: mean, lower, upper, .. } = *interval;
+        if n < FACTS_MIN {
+            let why = format!("only {n} past promotions stand out from the usual depth");
+            return card::Evidence::NotIdentified(why);
+        }
         card::Evidence::Estimated(card::Spread { mean, lower, upper })
     };
     Some(card::PromotionFacts {
         dip: figure(&facts.dip_share),
         halo: figure(&facts.halo_per_unit),
         share_losing: figure(&facts.losing_share),
-        n_promotions: facts.promotions,
+        n_promotions: n,
     })
 }
 

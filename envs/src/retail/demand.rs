@@ -91,8 +91,9 @@ pub struct CategoryModel {
     pub unit_price: Vec<f64>,
     /// Unit margin over the regular price.
     pub margin_rate: f64,
-    /// Shelf discount that buyers realise over the shelf depth of the week.
-    pub shelf_realised: f64,
+    /// Shelf discount that buyers realise over the shelf depth of the week: of a customer who never
+    /// buys on deal, and per unit of the customer's discount share.
+    pub shelf_realised: [f64; 2],
     /// Mean shelf depth over the history, used when the week's is not known.
     pub shelf_mean: f64,
 }
@@ -161,11 +162,12 @@ impl DemandModel {
 }
 
 impl CategoryModel {
-    /// Share of the regular value that buyers get off in a week of this shelf depth: they pick the
-    /// deals, so it exceeds the mean depth over products.
+    /// Share of the regular value that a buyer gets off in a week of this shelf depth: buyers pick the
+    /// deals, some more than others, so it exceeds the mean depth over products.
     #[must_use]
-    pub fn realised_shelf(&self, shelf: f64) -> f64 {
-        (shelf * self.shelf_realised).clamp(0.0, 0.9)
+    pub fn realised_shelf(&self, shelf: f64, discount_share: f64) -> f64 {
+        let [plain, by_share] = self.shelf_realised;
+        (shelf * (plain + by_share * discount_share)).clamp(0.0, 0.9)
     }
 }
 

@@ -141,7 +141,7 @@ fn category_model(category: usize, shift: f64) -> CategoryModel {
         units,
         unit_price: vec![3.0 + (category % 4) as f64; PERSONAS],
         margin_rate: 0.3 + 0.05 * (category % 3) as f64,
-        shelf_realised: 1.1,
+        shelf_realised: [1.0, 0.5],
         shelf_mean: 0.06,
     }
 }

@@ -4,12 +4,15 @@
 use super::super::coefficients::{Coefficient, describe};
 use super::super::design::{PartColumn, Rows, incidence_columns, units_columns, visit_columns};
 use super::super::error::DemandError;
-use super::super::glm::{Design, Family, GlmFit, Prior, RowTag, Sample, fit, mean_log_likelihood};
+use super::super::glm::{
+    Design, Family, GlmFit, Prior, RowTag, Sample, dot, fit, mean_log_likelihood,
+};
 use super::super::spread::covariance_factor;
 use super::priors::PriorShape;
 use super::{FitTerms, OfferEvidence, PartReport, VALIDATION_WEEKS};
 use promopt_envs::retail::demand::features::Sign;
 use rayon::prelude::*;
+use statrs::function::gamma::ln_gamma;
 
 /// Strengths of pooling that are tried.
 const STRENGTHS: [f64; 4] = [1.0, 4.0, 16.0, 64.0];
@@ -21,8 +24,11 @@ const ROWS_MIN: usize = 50;
 const PURCHASES_MIN: usize = 100;
 /// Rows used for the fit over all categories.
 const POOLED_ROWS_MAX: usize = 400_000;
-/// Largest dispersion of units.
-const DISPERSION_MAX: f64 = 10.0;
+/// Smallest and largest dispersion of units.
+const DISPERSION_RANGE: (f64, f64) = (1e-4, 10.0);
+/// Rows that the dispersion is read from.
+const DISPERSION_ROWS_MAX: usize = 20_000;
+const GOLDEN_STEPS: usize = 30;
 
 /// One part: its posterior, and how it went.
 pub(in crate::demand) struct Part {
@@ -177,23 +183,30 @@ impl<'a> Fitter<'a> {
         }
     }
 
-    /// Variance of units beyond Poisson, by moments around a Poisson fit:
-    /// `Σ ((y − m)² − m) / Σ m²`, at least 0.
+    /// Variance of units beyond Poisson, at the largest negative binomial likelihood around the means
+    /// of a Poisson fit; by golden section on a logarithmic scale.
     fn dispersion(&self, design: &Design, shape: &PriorShape) -> f64 {
         let sample = design.of(0..self.train_end);
         let poisson = Family::Counts { dispersion: 0.0 };
         let Some(found) = fit(poisson, &sample, &shape.at(Some(STRENGTHS[1])), None) else {
             return 0.0;
         };
-        let (mut beyond, mut squares) = (0.0, 0.0);
-        for i in sample.rows() {
-            let eta = super::super::glm::dot(design.row(i), &found.beta);
-            let (m, w) = (poisson.mean(eta), design.weight[i]);
-            let error = design.y[i] - m;
-            beyond += w * (error * error - m);
-            squares += w * m * m;
-        }
-        (beyond / squares.max(1e-9)).clamp(0.0, DISPERSION_MAX)
+        let step = sample.n().div_ceil(DISPERSION_ROWS_MAX).max(1);
+        let rows: Vec<(f64, f64, f64)> = sample
+            .rows()
+            .step_by(step)
+            .map(|i| (poisson.mean(dot(design.row(i), &found.beta)), design.y[i], design.weight[i]))
+            .collect();
+        let gain = |log_dispersion: f64| -> f64 {
+            let r = (-log_dispersion).exp();
+            let shared = ln_gamma(r);
+            let of_row = |&(m, y, w): &(f64, f64, f64)| {
+                let counts = ln_gamma(y + r) - shared;
+                w * (counts + y * (m / (r + m)).ln() - r * (m / r).ln_1p())
+            };
+            rows.iter().map(of_row).sum()
+        };
+        golden_section(gain, DISPERSION_RANGE.0.ln(), DISPERSION_RANGE.1.ln()).exp()
     }
 
     /// Chooses the strength of pooling on the last training weeks, then fits all of them.
@@ -261,6 +274,25 @@ impl<'a> Fitter<'a> {
         }
         Some(chosen)
     }
+}
+
+/// Where a function with one peak is largest.
+fn golden_section(f: impl Fn(f64) -> f64, mut low: f64, mut high: f64) -> f64 {
+    let ratio = (5.0_f64.sqrt() - 1.0) / 2.0;
+    let (mut left, mut right) = (high - ratio * (high - low), low + ratio * (high - low));
+    let (mut at_left, mut at_right) = (f(left), f(right));
+    for _ in 0..GOLDEN_STEPS {
+        if at_left < at_right {
+            (low, left, at_left) = (left, right, at_right);
+            right = low + ratio * (high - low);
+            at_right = f(right);
+        } else {
+            (high, right, at_right) = (right, left, at_left);
+            left = high - ratio * (high - low);
+            at_left = f(left);
+        }
+    }
+    0.5 * (low + high)
 }
 
 impl Part {

@@ -16,7 +16,7 @@ const REDEMPTION_PRIOR: (f64, f64) = (9.0, 10.0);
 pub(super) struct Prices {
     pub(super) unit_price: Vec<Vec<f64>>,
     pub(super) margin_rate: Vec<f64>,
-    pub(super) shelf_realised: Vec<f64>,
+    pub(super) shelf_realised: Vec<[f64; 2]>,
     pub(super) shelf_mean: Vec<f64>,
     pub(super) redemption: f64,
 }
@@ -25,8 +25,45 @@ pub(super) struct Prices {
 struct Sums {
     gross: Vec<f64>,
     units: Vec<f64>,
-    shelf_discount: f64,
-    gross_at_depth: f64,
+    realised: Realised,
+}
+
+/// Sums of the weighted regression of the discount that buyers realise, over the market's depth, on
+/// one and the customer's discount share; its fitted discounts sum to those given.
+#[derive(Default, Clone, Copy)]
+struct Realised {
+    value: f64,
+    value_share: f64,
+    value_share2: f64,
+    discount: f64,
+    discount_share: f64,
+}
+
+/// Smallest variance of discount shares from which their effect is read.
+const SHARE_VARIANCE_MIN: f64 = 1e-5;
+
+impl Realised {
+    fn add(&mut self, gross_at_depth: f64, discount: f64, share: f64) {
+        self.value += gross_at_depth;
+        self.value_share += gross_at_depth * share;
+        self.value_share2 += gross_at_depth * share * share;
+        self.discount += discount;
+        self.discount_share += discount * share;
+    }
+
+    /// `[at discount share 0, per unit of it]`.
+    fn solve(&self) -> [f64; 2] {
+        if self.value <= 1e-9 {
+            return [1.0, 0.0];
+        }
+        let (mean, share) = (self.discount / self.value, self.value_share / self.value);
+        let variance = self.value_share2 / self.value - share * share;
+        if variance < SHARE_VARIANCE_MIN {
+            return [mean, 0.0];
+        }
+        let slope = ((self.discount_share / self.value - mean * share) / variance).max(0.0);
+        [mean - slope * share, slope]
+    }
 }
 
 /// Adds up purchases before the held-out weeks.
@@ -52,9 +89,9 @@ pub(super) fn learn(
                 let sum = &mut sums[c];
                 sum.gross[persona] += bought.gross;
                 sum.units[persona] += bought.units;
-                sum.shelf_discount += bought.shelf_discount;
                 let depth = history.shelf_depth[week.week as usize * n_categories + c];
-                sum.gross_at_depth += bought.gross * depth;
+                let share = week.history.discount_share();
+                sum.realised.add(bought.gross * depth, bought.shelf_discount, share);
                 let usable = offer.filter(|o| o.depth_in(c) > 0.0 && o.mechanic.shows_every_use());
                 if let Some(offer) = usable.filter(|_| bought.units > 0.0) {
                     // Of a coupon's buyers only those who bother can redeem.
@@ -75,13 +112,30 @@ pub(super) fn learn(
         (0..train_end as usize).map(|w| history.shelf_depth[w * n_categories + c]).sum::<f64>()
             / weeks
     };
-    let realised =
-        |s: &Sums| if s.gross_at_depth > 1e-9 { s.shelf_discount / s.gross_at_depth } else { 1.0 };
     Prices {
         unit_price: sums.iter().map(price).collect(),
         margin_rate: history.categories.iter().map(|c| c.margin_rate).collect(),
-        shelf_realised: sums.iter().map(realised).collect(),
+        shelf_realised: sums.iter().map(|sum| sum.realised.solve()).collect(),
         shelf_mean: (0..n_categories).map(shelf_mean).collect(),
         redemption: redeemed / bought_under_offer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deal_prone_customers_realise_more_of_the_depth() {
+        // Shares 0 and 0.5 at a market depth worth 10 each: 8 and 14 are realised, so 0.8 + 1.2 share.
+        let mut sums = Realised::default();
+        sums.add(10.0, 8.0, 0.0);
+        sums.add(10.0, 14.0, 0.5);
+        let [plain, slope] = sums.solve();
+        assert!((plain - 0.8).abs() < 1e-12 && (slope - 1.2).abs() < 1e-12);
+        let mut alike = Realised::default();
+        alike.add(10.0, 11.0, 0.2);
+        assert_eq!(alike.solve(), [1.1, 0.0]);
+        assert_eq!(Realised::default().solve(), [1.0, 0.0]);
     }
 }

@@ -87,7 +87,7 @@ fn category<R: rand::RngCore>(n_personas: usize, vary: &mut Vary<R>) -> Category
         },
         unit_price: vec![0.0; n_personas],
         margin_rate: 0.45,
-        shelf_realised: 1.15,
+        shelf_realised: [1.15, 0.0],
         shelf_mean: 0.0,
     }
 }

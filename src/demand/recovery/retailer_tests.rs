@@ -141,7 +141,7 @@ fn truth(
         };
         let state = &life.states[(first - life.arrival) as usize];
         for play in 0..PLAYS {
-            let mut arm = |promoted: bool| {
+            let arm = |promoted: bool| {
                 let mut choose = |at: &Moment<'_>| {
                     let logged = action(at.week);
                     let replaced = logged == offer && promotion.weeks.contains(&at.week);

@@ -211,7 +211,7 @@ impl DemandModel {
                 + week.units_shock;
             slot.unit_price = model.unit_price[prepared.persona];
             slot.margin_rate = model.margin_rate;
-            slot.shelf_paid = 1.0 - model.realised_shelf(shelf);
+            slot.shelf_paid = 1.0 - model.realised_shelf(shelf, view.discount_share());
             slot.dispersion = model.units.dispersion;
             slot.offer_share = 0.0;
         }

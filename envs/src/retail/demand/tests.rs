@@ -31,7 +31,7 @@ pub(crate) fn model() -> DemandModel {
         },
         unit_price: vec![4.0],
         margin_rate: 0.4,
-        shelf_realised: 1.2,
+        shelf_realised: [1.0, 1.0],
         shelf_mean: 0.05,
     };
     DemandModel {
