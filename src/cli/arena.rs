@@ -43,9 +43,10 @@ pub(super) fn arena(shared: &Shared, args: &Arena) -> Result<(), Failure> {
     let bar = progress(shared, args.worlds);
     let arms = arms::standard(&protocol.config);
     let tree = SeedTree::new(seed).child("arena");
-    let comparison = compare(&protocol, &arms, tree, &|| bar.inc(1)).map_err(refused)?;
+    let comparison =
+        compare(&protocol, &arms, tree, &|| bar.inc(1)).map_err(|error| refused(&error))?;
     bar.finish_and_clear();
-    let verdicts = verdicts(&comparison).map_err(refused)?;
+    let verdicts = verdicts(&comparison).map_err(|error| refused(&error))?;
     let published = all_published(&comparison);
     let outcome = Outcome { seed, verdicts, published, comparison };
     write(&outcome, &args.out)?;
@@ -59,7 +60,7 @@ pub(super) fn arena(shared: &Shared, args: &Arena) -> Result<(), Failure> {
 }
 
 /// The numbers that can be wrong all come from flags.
-fn refused(error: EvaluateError) -> Failure {
+fn refused(error: &EvaluateError) -> Failure {
     Failure::config(&error.to_string())
 }
 
@@ -167,7 +168,7 @@ fn print(outcome: &Outcome, out: &Path) {
     let comparison = &outcome.comparison;
     println!("{}\n", protocol_words(&comparison.protocol, outcome.seed));
     println!(
-        "{:<15} {:>6} {:>8} {:>16} {:>9} {:>10} {:>8} {:>9}   {}",
+        "{:<15} {:>6} {:>8} {:>16} {:>9} {:>10} {:>8} {:>9}   margin at 30 / 50 / 65 %",
         "policy",
         "coupon",
         "revenue",
@@ -175,8 +176,7 @@ fn print(outcome: &Outcome, out: &Path) {
         "published",
         "replicated",
         "units ×",
-        "retention",
-        "margin at 30 / 50 / 65 %"
+        "retention"
     );
     for row in &comparison.rows {
         let known = |published: Option<Published>| {

@@ -170,67 +170,68 @@ mod tests {
         config.validate().map(|()| config)
     }
 
+    const EVERY_MECHANIC: &str = r#"
+        depths = []
+        [[list]]
+        offer_id = "a"
+        mechanic = "percent"
+        depth = 0.1
+        [[list]]
+        offer_id = "b"
+        mechanic = "amount"
+        amount = 2.0
+        [[list]]
+        offer_id = "c"
+        mechanic = "fixed_price"
+        category = "w"
+        amount = 4.99
+        [[list]]
+        offer_id = "d"
+        mechanic = "spend_get"
+        min_spend = 30.0
+        amount = 3.0
+        [[list]]
+        offer_id = "e"
+        mechanic = "bogo"
+        category = "w"
+        buy_quantity = 1
+        free_quantity = 1
+        [[list]]
+        offer_id = "f"
+        mechanic = "bundle"
+        category = "w"
+        with_category = "cheese"
+        depth = 0.2
+        [[list]]
+        offer_id = "g"
+        mechanic = "tiers"
+        category = "w"
+        steps = [{ units = 2, share = 0.1 }, { units = 6, share = 0.2 }]
+        [[list]]
+        offer_id = "h"
+        mechanic = "gift"
+        min_spend = 50.0
+        amount = 1.5
+        value = 4.0
+        [[list]]
+        offer_id = "i"
+        mechanic = "free shipping"
+        value = 4.9
+        [[list]]
+        offer_id = "j"
+        mechanic = "points"
+        amount = 10.0
+        value = 0.01
+        [[list]]
+        offer_id = "k"
+        mechanic = "coupon"
+        depth = 0.25
+        redemption = 0.1
+    "#;
+
     #[test]
     fn an_entry_of_every_mechanic_is_understood() {
-        let text = r#"
-            depths = []
-            [[list]]
-            offer_id = "a"
-            mechanic = "percent"
-            depth = 0.1
-            [[list]]
-            offer_id = "b"
-            mechanic = "amount"
-            amount = 2.0
-            [[list]]
-            offer_id = "c"
-            mechanic = "fixed_price"
-            category = "w"
-            amount = 4.99
-            [[list]]
-            offer_id = "d"
-            mechanic = "spend_get"
-            min_spend = 30.0
-            amount = 3.0
-            [[list]]
-            offer_id = "e"
-            mechanic = "bogo"
-            category = "w"
-            buy_quantity = 1
-            free_quantity = 1
-            [[list]]
-            offer_id = "f"
-            mechanic = "bundle"
-            category = "w"
-            with_category = "cheese"
-            depth = 0.2
-            [[list]]
-            offer_id = "g"
-            mechanic = "tiers"
-            category = "w"
-            steps = [{ units = 2, share = 0.1 }, { units = 6, share = 0.2 }]
-            [[list]]
-            offer_id = "h"
-            mechanic = "gift"
-            min_spend = 50.0
-            amount = 1.5
-            value = 4.0
-            [[list]]
-            offer_id = "i"
-            mechanic = "free shipping"
-            value = 4.9
-            [[list]]
-            offer_id = "j"
-            mechanic = "points"
-            amount = 10.0
-            value = 0.01
-            [[list]]
-            offer_id = "k"
-            mechanic = "coupon"
-            depth = 0.25
-            redemption = 0.1
-        "#;
-        let config = checked(text).expect("valid");
+        let config = checked(EVERY_MECHANIC).expect("valid");
         let kinds: Vec<MechanicKind> = config
             .list
             .iter()

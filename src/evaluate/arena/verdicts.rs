@@ -82,7 +82,8 @@ fn shape(comparison: &ArenaComparison) -> Result<Vec<Verdict>, EvaluateError> {
     let by_ratio = |a: &(usize, &ArenaRow), b: &(usize, &ArenaRow)| {
         a.1.revenue_ratio.estimate.total_cmp(&b.1.revenue_ratio.estimate)
     };
-    let (Some((lowest, row)), Some((deepest, last))) = (fixed().min_by(by_ratio), fixed().last())
+    let (Some((lowest, row)), Some((deepest, last))) =
+        (fixed().min_by(by_ratio), fixed().next_back())
     else {
         return Ok(Vec::new());
     };

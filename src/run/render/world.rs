@@ -88,7 +88,10 @@ pub(super) fn verdict(card: &RealismCard) -> (input::Check, String) {
     (verdict, sentence)
 }
 
-pub(super) fn spread(spread: &Spread) -> input::Estimate {
+fn spread(spread: &Spread) -> input::Estimate {
+    if spread.lower == spread.upper {
+        return input::Estimate::without_interval(spread.mean);
+    }
     input::Estimate::new(spread.mean, spread.lower, spread.upper)
 }
 
