@@ -141,11 +141,12 @@ mod tests {
 
     #[test]
     fn rows_that_are_all_alike_count_as_one() {
-        // Var = 1 / (n p (1 − p)) with n = 2,000 customers instead of 40,000 rows. Weeks are alike too:
-        // by week adds what the same 2,000 draws give 20 times over.
-        let one_each = (1.0 / (2_000.0 * 0.21_f64)).sqrt();
-        let (_, alike) = intercept(true);
-        assert!(alike > one_each, "{alike} and {one_each}");
+        // By customer 1 / (n p (1 − p)) with n = 2,000 instead of 40,000 rows; by row a twentieth of it.
+        // The scores of every week are the same and sum to 0 at the maximum: by week adds nothing.
+        let (design, alike) = intercept(true);
+        let p = design.of(0..20).mean();
+        let expected = ((1.0 - 1.0 / 20.0) / (2_000.0 * p * (1.0 - p))).sqrt();
+        assert!((alike / expected - 1.0).abs() < 1e-6, "{alike} and {expected}");
         // Independent rows: the curvature's own 1 / (40,000 · 0.21). The sum of squares over 20 weeks is
         // a variance from 20 draws, so the figure has a relative error of about sqrt(2 / 20) / 2 = 0.16
         // in the part by week; four of them are 0.63.

@@ -100,8 +100,8 @@ fn the_csv_has_one_allowed_decision_for_every_customer() {
     let bundle = load_bundle(&finished().run.join("policy")).expect("the bundle loads");
     let scorer = Scorer::new(bundle);
     for (line, decision) in text.lines().skip(1).zip(&decisions) {
-        let fields: Vec<&str> = line.split(',').collect();
-        assert_eq!(fields.len(), 5, "{line}");
+        let fields: Vec<&str> = line.splitn(6, ',').collect();
+        assert!(fields.len() == 6 && !fields[5].is_empty(), "{line}");
         let scored = &decision.scored;
         assert_eq!((fields[0], fields[1]), (&*decision.customer_id, &*scored.offer_id));
         assert!(fields[2].parse::<f64>().is_ok_and(|p| p > 0.0 && p <= 1.0), "{line}");

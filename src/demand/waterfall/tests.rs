@@ -160,9 +160,12 @@ fn a_sample_of_customers_agrees_with_all_of_them() {
     with_ground(&world, |ground| {
         let past = past_promotions(&world.history, &world.actions);
         let shelf = past.iter().find(|p| p.kind == PromotionKind::Shelf).expect("one at least");
-        let models = vec![world.model.clone(); 60];
+        // The standard error is a difference of two variances, each from 200 values: known to
+        // sqrt(2 / 200) = 10 % of the larger one, so that it does not vanish by chance.
+        let models = vec![world.model.clone(); 200];
         let of = |customers| {
-            let config = LiftConfig { customers, draws: 60, repeats: 20, ..LiftConfig::default() };
+            let (draws, repeats) = (models.len(), models.len());
+            let config = LiftConfig { customers, draws, repeats, ..LiftConfig::default() };
             waterfall(ground, &models, shelf, None, &config, SeedTree::new(11)).expect("reached")
         };
         let (all, some) = (of(150), of(60));
