@@ -68,7 +68,10 @@ pub struct FitConfig {
 
 /// The public holidays behind the term `holidays`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "expected `\"us\"`, `\"none\"`, or a list of dates such as `[\"2026-12-25\"]`"
+)]
 pub enum HolidayChoice {
     /// A calendar by name.
     Named(HolidayCalendar),

@@ -5,8 +5,10 @@
 //! evaluate, so a coefficient means one thing everywhere. `fixed` features say who a customer is and
 //! are held over an episode; `moving` ones change from week to week.
 
+use crate::retail::history::RECENCY_MAX;
 use crate::retail::observation::ObservationView;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 /// A group of columns that stands for one idea and can be switched off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -247,7 +249,7 @@ pub fn visit_offer(
         view.discount_share(),
         redeems,
         redeems * redeems,
-        view.recency().ln_1p(),
+        log_weeks(view.recency()),
         view.contacts(),
         category.map_or(1.0, |c| view.category_stock(c)),
     ]
@@ -273,7 +275,7 @@ pub fn incidence_fixed(
 pub fn incidence_common(view: &ObservationView<'_>) -> [f64; INCIDENCE_COMMON.len()] {
     let [sin, cos, sin2, cos2] = season(view);
     [
-        view.recency().ln_1p(),
+        log_weeks(view.recency()),
         view.reference_depth(),
         view.contacts(),
         view.offer_depth(),
@@ -293,7 +295,7 @@ pub fn incidence_own(
     input: &CategoryInput,
 ) -> [f64; INCIDENCE_OWN.len()] {
     [
-        view.category_recency(category).ln_1p(),
+        log_weeks(view.category_recency(category)),
         view.category_stock(category),
         input.offer_elsewhere,
         input.shelf_elsewhere,
@@ -346,6 +348,18 @@ pub fn units_moving(
 ) -> [f64; UNITS_MOVING.len()] {
     let [sin, cos, sin2, cos2] = season(view);
     [view.category_stock(category), sin, cos, sin2, cos2, view.holiday(), price]
+}
+
+/// `ln(1 + weeks)` of every recency that is told apart.
+static LOG_WEEKS: LazyLock<Vec<f64>> =
+    LazyLock::new(|| (0..=RECENCY_MAX).map(|weeks| f64::from(weeks).ln_1p()).collect());
+
+/// `ln(1 + weeks)`; recencies are whole weeks, so it is looked up.
+fn log_weeks(weeks: f64) -> f64 {
+    match LOG_WEEKS.get(weeks as usize) {
+        Some(known) if weeks.fract() == 0.0 && weeks >= 0.0 => *known,
+        _ => weeks.ln_1p(),
+    }
 }
 
 /// Two harmonics of the year; the second follows from the first.

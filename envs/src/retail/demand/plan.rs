@@ -232,31 +232,30 @@ impl DemandModel {
             return;
         }
         let terms = plan.terms(offer);
-        plan.visit =
-            sigmoid(plan.visit_logit + self.visit_response(persona, view, offer, terms.felt));
-        let elsewhere = felt_depth(terms.felt);
+        let depth = felt_depth(terms.felt);
+        plan.visit = sigmoid(plan.visit_logit + self.visit_response(persona, view, offer, depth));
         for (c, (model, slot)) in self.categories.iter().zip(&mut plan.categories).enumerate() {
             if offer.category.is_some_and(|target| target != c) {
-                slot.respond(model.elsewhere(elsewhere), 0.0);
+                slot.respond(model.elsewhere(depth), 0.0);
             } else {
                 slot.offer_share = terms.cost;
-                let (eta, units) = model.offer_response(persona, view, c, terms.felt);
+                let (eta, units) = model.offer_response(persona, view, c, depth);
                 slot.respond(eta, units);
             }
         }
     }
 
-    /// Lift of the visit logit by an offer, at least 0.
+    /// Lift of the visit logit by an offer of this felt depth, at least 0.
     pub(super) fn visit_response(
         &self,
         persona: usize,
         view: &ObservationView<'_>,
         offer: &Offer,
-        felt: f64,
+        felt_depth: f64,
     ) -> f64 {
         let slope = dot(&self.visit.offer, &visit_offer(view, offer.category))
             + self.visit.persona_offer[persona];
-        (slope * felt_depth(felt)).max(0.0)
+        (slope * felt_depth).max(0.0)
     }
 }
 
@@ -266,19 +265,18 @@ impl CategoryModel {
         self.own[super::features::OFFER_ELSEWHERE] * felt_depth
     }
 
-    /// Lift of the incidence logit and of the log extra units by an offer on the category worth this
-    /// share, each at least 0.
+    /// Lift of the incidence logit and of the log extra units by an offer of this felt depth on the
+    /// category, each at least 0.
     pub(super) fn offer_response(
         &self,
         persona: usize,
         view: &ObservationView<'_>,
         category: usize,
-        share: f64,
+        felt_depth: f64,
     ) -> (f64, f64) {
-        let depth = felt_depth(share);
         let slope =
             dot(&self.offer, &incidence_offer(view, category)) + self.persona_offer[persona];
-        ((slope * depth).max(0.0), (self.units.offer * depth).max(0.0))
+        ((slope * felt_depth).max(0.0), (self.units.offer * felt_depth).max(0.0))
     }
 }
 

@@ -54,7 +54,7 @@ impl DemandModel {
             if offer.is_contact() {
                 let terms = plan.terms(offer);
                 (felt, cost) = (terms.felt, terms.cost);
-                visit += self.visit_response(persona, view, offer, felt);
+                visit += self.visit_response(persona, view, offer, felt_depth(felt));
             }
             let known = beside.iter().position(|b| b.felt == felt).unwrap_or_else(|| {
                 beside.push(self.beside(&plan, felt));
@@ -95,7 +95,8 @@ impl DemandModel {
         (felt, cost): (f64, f64),
     ) -> CategoryPlan {
         let mut slot = plan.categories[category];
-        let (eta, units) = self.categories[category].offer_response(persona, view, category, felt);
+        let (eta, units) =
+            self.categories[category].offer_response(persona, view, category, felt_depth(felt));
         slot.offer_share = cost;
         slot.respond(eta, units);
         slot
