@@ -2,7 +2,7 @@
 //!
 //! Every customer whom the promotion reached is played from the state in which it found them to
 //! eight weeks after it, once as it was and once without it, under posterior draws of the response
-//! model ([`play`]). The parts ([`Part`]) sum to the change by construction. Intervals hold what is
+//! model (`play`). The parts ([`Part`]) sum to the change by construction. Intervals hold what is
 //! uncertain about the response, and about customers who were not played when only a sample was;
 //! noise of the simulation is measured and taken out. See `docs/METHODS-lift.md`.
 
