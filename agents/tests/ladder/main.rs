@@ -1,0 +1,1 @@
+//! The ladder of proof: every learner against known optima and published figures, rung by rung.
