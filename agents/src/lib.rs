@@ -10,6 +10,7 @@
 mod adam;
 pub mod agent;
 pub mod bandit;
+pub mod checkpoint;
 pub mod dqn;
 pub mod error;
 mod network;
@@ -21,7 +22,9 @@ pub mod train;
 
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
+pub use checkpoint::Archive;
 pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
+pub use replay::{Priorities, Replay, ReplayConfig};
 pub use train::{TrainConfig, TrainEvent, TrainReport, train};

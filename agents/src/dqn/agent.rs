@@ -8,7 +8,7 @@ use crate::error::{AgentError, same_length};
 use crate::network::{Network, Shape};
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
-use crate::replay::{Batch, Replay};
+use crate::replay::{Batch, Replay, ReplayConfig};
 use promopt_envs::{ActionMask, EnvSpec, SeedTree, Stream};
 use promopt_policies::{ActionDistribution, Decision, QPolicy};
 use rand::RngCore;
@@ -49,13 +49,14 @@ impl DqnAgent {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
         let hidden = config.hidden.clone();
+        let replay = ReplayConfig { capacity: config.replay_capacity, ..Default::default() };
         let shape = Shape { n_features, hidden, n_actions, dueling: config.dueling };
         let online = Network::new(shape, normalisation, &mut seed.child("weights").stream())?;
         Ok(Self {
             target: online.copy()?,
             optimiser: Adam::new(&online.parameters, config.adam_epsilon),
             n_step: NStep::new(config.n_step, config.discount_factor),
-            replay: Replay::new(config.replay_capacity, n_features, n_actions),
+            replay: Replay::new(replay, n_features, n_actions)?,
             batch: Batch::default(),
             sampler: seed.child("replay").stream(),
             observed: 0,
@@ -75,7 +76,7 @@ impl DqnAgent {
 
     /// Bytes of the replay memory.
     #[must_use]
-    pub fn replay_bytes(&self) -> usize {
+    pub fn replay_bytes(&self) -> u64 {
         self.replay.memory_bytes()
     }
 
@@ -159,7 +160,9 @@ impl Agent for DqnAgent {
         transition.check(self.n_features, self.n_actions)?;
         let reward = transition.reward * self.config.reward_scale;
         let replay = &mut self.replay;
-        self.n_step.push(&Transition { reward, ..*transition }, |stretch| replay.push(stretch));
+        self.n_step.push(&Transition { reward, ..*transition }, |stretch| {
+            replay.push(stretch);
+        });
         self.observed += 1;
         Ok(())
     }
