@@ -190,6 +190,7 @@ impl Policy for QPolicy {
 
 /// `clip((observation − mean) / scale, ±CLIP)`, feature by feature. Learners use it too, so that a
 /// trained and an exported network see the same numbers.
+#[inline]
 pub fn normalised<'a>(
     observation: &'a [f32],
     mean: &'a [f32],
