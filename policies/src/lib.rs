@@ -7,6 +7,7 @@ pub mod bundle;
 pub mod distribution;
 pub mod greedy;
 pub mod linear;
+pub mod log;
 pub mod menu;
 pub mod mlp;
 pub mod policy;
@@ -21,6 +22,7 @@ pub use bundle::{
 pub use distribution::ActionDistribution;
 pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};
+pub use log::{LogError, LoggedDecisions, LoggedTable};
 pub use menu::OfferMenu;
 pub use mlp::{Dense, QHead, QNetwork, QPolicy, ShapeError};
 pub use policy::{Decision, Policy};
