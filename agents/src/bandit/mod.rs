@@ -1,5 +1,6 @@
 //! Linear bandits: each action has its own linear model, and doubt drives exploration.
 
+pub mod arms;
 mod config;
 mod lin_ucb;
 mod model;
