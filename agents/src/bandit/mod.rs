@@ -1,5 +1,6 @@
 //! Contextual bandits: models of what each action earns, and doubt that drives exploration.
 
+pub mod arms;
 mod config;
 mod decision;
 mod explore;
