@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod bandit;
+pub mod checkpoint;
 pub mod dqn;
 pub mod error;
 pub mod network;
@@ -20,7 +21,9 @@ pub mod train;
 
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
+pub use checkpoint::Archive;
 pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
+pub use replay::{Priorities, Replay, ReplayConfig};
 pub use train::{TrainConfig, TrainEvent, TrainReport, train};

@@ -7,7 +7,7 @@ use crate::error::{AgentError, same_length};
 use crate::network::{Activations, Adam, Mlp, MlpShape};
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
-use crate::replay::{Batch, Replay};
+use crate::replay::{Batch, Replay, ReplayConfig};
 use promopt_envs::{ActionMask, EnvSpec, SeedTree, Stream};
 use promopt_policies::{ActionDistribution, Decision, QHead, QPolicy};
 use rand::RngCore;
@@ -50,6 +50,7 @@ impl DqnAgent {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
         let n_outputs = n_actions + usize::from(config.dueling);
+        let replay = ReplayConfig { capacity: config.replay_capacity, ..Default::default() };
         let shape = MlpShape::new(n_features, &config.hidden, n_outputs);
         let online = Mlp::new(shape, normalisation, &mut seed.child("weights").stream())?;
         Ok(Self {
@@ -58,7 +59,7 @@ impl DqnAgent {
             gradient: vec![0.0; online.parameters().len()],
             optimiser: Adam::new(online.parameters().len(), config.adam_epsilon),
             n_step: NStep::new(config.n_step, config.discount_factor),
-            replay: Replay::new(config.replay_capacity, n_features, n_actions),
+            replay: Replay::new(replay, n_features, n_actions)?,
             batch: Batch::default(),
             sampler: seed.child("replay").stream(),
             observed: 0,
@@ -78,7 +79,7 @@ impl DqnAgent {
 
     /// Bytes of the replay memory.
     #[must_use]
-    pub fn replay_bytes(&self) -> usize {
+    pub fn replay_bytes(&self) -> u64 {
         self.replay.memory_bytes()
     }
 
@@ -163,7 +164,9 @@ impl Agent for DqnAgent {
         transition.check(self.n_features, self.n_actions)?;
         let reward = transition.reward * self.config.reward_scale;
         let replay = &mut self.replay;
-        self.n_step.push(&Transition { reward, ..*transition }, |stretch| replay.push(stretch));
+        self.n_step.push(&Transition { reward, ..*transition }, |stretch| {
+            replay.push(stretch);
+        });
         self.observed += 1;
         Ok(())
     }
