@@ -14,7 +14,6 @@ pub mod dqn;
 pub mod error;
 pub mod network;
 pub mod experiment;
-mod network;
 pub mod normalisation;
 pub mod nstep;
 pub mod replay;

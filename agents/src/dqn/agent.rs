@@ -49,8 +49,8 @@ impl DqnAgent {
     ) -> Result<Self, AgentError> {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
-        let replay = ReplayConfig { capacity: config.replay_capacity, ..Default::default() };
         let n_outputs = n_actions + usize::from(config.dueling);
+        let replay = ReplayConfig { capacity: config.replay_capacity, ..Default::default() };
         let shape = MlpShape::new(n_features, &config.hidden, n_outputs);
         let online = Mlp::new(shape, normalisation, &mut seed.child("weights").stream())?;
         Ok(Self {
