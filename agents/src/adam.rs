@@ -1,5 +1,7 @@
 //! Adam in one pass over plain numbers, with the gradient clipped by its global norm.
 
+use crate::checkpoint::Archive;
+use crate::error::AgentError;
 use crate::network::Parameter;
 
 const BETA_1: f64 = 0.9;
@@ -56,12 +58,32 @@ impl Adam {
         }
         norm
     }
+
+    /// Writes steps and moments under `name`.
+    pub(crate) fn save(&self, archive: &mut Archive, name: &str) {
+        archive.put(&format!("{name}.steps"), &[self.steps as u32]);
+        archive.put(&format!("{name}.first"), &self.first.concat());
+        archive.put(&format!("{name}.second"), &self.second.concat());
+    }
+
+    /// Takes over what [`save`](Self::save) wrote.
+    pub(crate) fn load(&mut self, archive: &Archive, name: &str) -> Result<(), AgentError> {
+        let steps: u32 = archive.get_one(&format!("{name}.steps"))?;
+        self.steps = i32::try_from(steps).unwrap_or(i32::MAX);
+        for (moments, part) in [(&mut self.first, "first"), (&mut self.second, "second")] {
+            let n = moments.iter().map(Vec::len).sum();
+            let mut values = archive.get_n::<f32>(&format!("{name}.{part}"), n)?.into_iter();
+            for moment in moments.iter_mut().flatten() {
+                *moment = values.next().unwrap_or_default();
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::AgentError;
     use crate::network::{Network, Shape};
     use crate::normalisation::Normalisation;
     use candle_core::{Device, Tensor, Var};

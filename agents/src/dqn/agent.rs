@@ -1,9 +1,13 @@
 //! The deep Q-network agent: it plays, remembers, and pulls its scores towards `loss`'s targets.
 
+#[path = "persist.rs"]
+mod persist;
+
 use super::config::{DqnConfig, TargetUpdate};
 use super::loss;
 use crate::adam::Adam;
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, same_length};
 use crate::network::{Network, Shape};
 use crate::normalisation::Normalisation;
@@ -209,5 +213,13 @@ impl Agent for DqnAgent {
     fn policy(&self) -> Result<Snapshot, AgentError> {
         let network = self.online.export(self.config.reward_scale as f32)?;
         Ok(Snapshot::Network(QPolicy::new(self.name(), network, 0.0)))
+    }
+
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        self.save_to(archive)
+    }
+
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        self.load_from(archive)
     }
 }
