@@ -7,14 +7,13 @@
 //! every matrix product, which makes small networks several times slower. A program should set
 //! the variable first thing in `main`, before any thread pool starts; results do not depend on it.
 
-mod adam;
 pub mod agent;
 pub mod bandit;
 pub mod checkpoint;
 pub mod dqn;
 pub mod error;
+pub mod network;
 pub mod experiment;
-mod network;
 pub mod normalisation;
 pub mod nstep;
 pub mod replay;
