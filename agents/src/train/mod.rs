@@ -5,6 +5,10 @@ mod evaluation;
 mod event;
 mod metrics_log;
 mod progress;
+#[cfg(test)]
+mod resume_tests;
+#[cfg(test)]
+mod small_agent;
 mod tensorboard;
 #[cfg(test)]
 mod tests;
@@ -118,10 +122,17 @@ impl<'a, E: Env> Training<'a, E> {
     }
 
     /// Hands a checkpoint to `sink` every so many environment steps (raised to at least 1).
-    #[must_use]
-    pub fn with_checkpoints(mut self, every: u64, sink: CheckpointSink<'a>) -> Self {
+    ///
+    /// # Errors
+    /// [`AgentError::NoCheckpoint`] when the agent has none, now and not after hours.
+    pub fn with_checkpoints(
+        mut self,
+        every: u64,
+        sink: CheckpointSink<'a>,
+    ) -> Result<Self, AgentError> {
+        self.agent.save(&mut Archive::default())?;
         self.checkpoints = Some((every.max(1), sink));
-        self
+        Ok(self)
     }
 
     /// Goes on where a checkpoint was made. Only the number of steps to do may be another one.
