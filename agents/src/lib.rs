@@ -14,6 +14,7 @@ pub mod error;
 pub mod network;
 pub mod normalisation;
 pub mod nstep;
+pub mod offline;
 pub mod replay;
 pub mod schedule;
 pub mod train;

@@ -1,1 +1,3 @@
 //! The ladder of proof: every learner against known optima and published figures, rung by rung.
+
+mod offline;
