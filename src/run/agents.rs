@@ -137,7 +137,7 @@ impl Classroom<'_> {
         };
         let make_env = || -> Result<Box<dyn Env>, EnvError> { Ok(Box::new(self.env()?)) };
         let mut training = Training::new(agent, envs, &length, seed.child("loop"))?
-            .with_checkpoints((length.steps / CHECKPOINTS).max(1), &mut keep);
+            .with_checkpoints((length.steps / CHECKPOINTS).max(1), &mut keep)?;
         if name == "dqn"
             && let Some(evaluation) = &settings.dqn_evaluation
         {
