@@ -3,8 +3,8 @@
 use crate::data::DataConfig;
 use crate::demand::{FitConfig, OffersConfig, PricingConfig};
 use crate::features::PersonaConfig;
-use promopt_agents::schedule::Linear;
 use promopt_agents::bandit::RegressorBanditConfig;
+use promopt_agents::schedule::Linear;
 use promopt_agents::train::EvaluationConfig;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
 use promopt_envs::retail::{Guardrails, PromotionConfig};

@@ -5,8 +5,10 @@
 
 pub mod arena;
 pub mod check;
+pub mod classic;
 pub mod diagnostic;
 pub mod env;
+mod episode;
 pub mod error;
 pub mod exact;
 pub mod pricing;

@@ -5,6 +5,7 @@
 
 use crate::arena::{ArenaConfig, ArenaEnv, ArenaReward, ArenaWorld};
 use crate::check::{CheckReport, report_on};
+use crate::classic::{Acrobot, CartPole, MountainCar};
 use crate::diagnostic::{
     BernoulliBandit, Chain, DeepSea, Identity, KnownBandit, LinearBandit, LinearBanditConfig,
     SmallPromotion, TimeoutTrap,
@@ -108,6 +109,7 @@ impl Entry {
 pub fn entries() -> Vec<Entry> {
     let mut entries = learning_worlds();
     entries.extend(bandits());
+    entries.extend(classic_control());
     entries.extend(retail_worlds());
     entries
 }
@@ -185,6 +187,35 @@ fn bandits() -> Vec<Entry> {
             actions: "5 arms",
             make: || Ok(Box::new(masked_bandit()?)),
             optimum: Some(|| of_episode(masked_bandit()?.optimal_return())),
+        },
+    ]
+}
+
+fn classic_control() -> Vec<Entry> {
+    vec![
+        Entry {
+            id: "CartPole-v1",
+            about: "balance a pole; Gymnasium's",
+            observation: "position, angle, velocities",
+            actions: "push left, push right",
+            make: || Ok(Box::new(CartPole::new())),
+            optimum: Some(|| of_episode(500.0)),
+        },
+        Entry {
+            id: "Acrobot-v1",
+            about: "swing up a double pendulum; Gymnasium's",
+            observation: "angles as cosine and sine, velocities",
+            actions: "torque -1, 0, 1",
+            make: || Ok(Box::new(Acrobot::new())),
+            optimum: None,
+        },
+        Entry {
+            id: "MountainCar-v0",
+            about: "climb with a weak engine; Gymnasium's",
+            observation: "position, velocity",
+            actions: "left, coast, right",
+            make: || Ok(Box::new(MountainCar::new())),
+            optimum: None,
         },
     ]
 }

@@ -7,7 +7,8 @@ use crate::config::TrainSettings;
 use promopt_agents::bandit::RegressorBandit;
 use promopt_agents::train::EventFile;
 use promopt_agents::{
-    Agent, AgentError, Archive, DqnAgent, DqnConfig, LinUcb, Normalisation, Snapshot, Thompson, TrainConfig, TrainEvent, Training,
+    Agent, AgentError, Archive, DqnAgent, DqnConfig, LinUcb, Normalisation, Snapshot, Thompson,
+    TrainConfig, TrainEvent, Training,
 };
 use promopt_envs::retail::{PromotionEnv, PromotionWorld};
 use promopt_envs::{AutoresetMode, Env, EnvError, EnvSpec, SeedTree, VectorEnv};

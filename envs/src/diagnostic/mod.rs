@@ -5,7 +5,6 @@
 mod bernoulli_bandit;
 mod chain;
 mod deep_sea;
-mod episode;
 mod identity;
 mod known_bandit;
 mod linear_bandit;
