@@ -2,8 +2,9 @@
 
 use super::small_agent::Small;
 use super::*;
-use crate::dqn::{DqnAgent, DqnConfig, TargetUpdate};
+use crate::dqn::{DqnAgent, DqnConfig, ReturnModel, TargetUpdate};
 use crate::normalisation::Normalisation;
+use crate::replay::Priorities;
 use crate::schedule::Linear;
 use promopt_envs::diagnostic::{Chain, KnownBandit};
 use promopt_envs::{EnvError, EnvSpec};
@@ -108,7 +109,30 @@ fn dqn_config(n_step: usize) -> DqnConfig {
 }
 
 fn dqn<const N: usize>(spec: &EnvSpec) -> Result<Box<dyn Agent>, AgentError> {
-    let config = dqn_config(N);
+    make_dqn(dqn_config(N), spec)
+}
+
+fn prioritised_dqn(spec: &EnvSpec) -> Result<Box<dyn Agent>, AgentError> {
+    let beta = Linear { start: 0.4, end: 1.0, steps: 250 };
+    let priorities = Some(Priorities { beta, ..Default::default() });
+    make_dqn(DqnConfig { priorities, ..dqn_config(3) }, spec)
+}
+
+/// Every component at once: distributions, noise and priorities.
+fn rainbow(spec: &EnvSpec) -> Result<Box<dyn Agent>, AgentError> {
+    let returns = ReturnModel::Categorical { n_atoms: 11, low: -5.0, high: 10.0 };
+    let priorities = Some(Priorities::default());
+    let target_update = TargetUpdate::Soft { rate: 0.02 };
+    let noisy = Some(0.5);
+    make_dqn(DqnConfig { returns, noisy, priorities, target_update, ..dqn_config(2) }, spec)
+}
+
+fn quantile_dqn(spec: &EnvSpec) -> Result<Box<dyn Agent>, AgentError> {
+    let returns = ReturnModel::Quantile { n_quantiles: 8 };
+    make_dqn(DqnConfig { returns, dueling: false, ..dqn_config(1) }, spec)
+}
+
+fn make_dqn(config: DqnConfig, spec: &EnvSpec) -> Result<Box<dyn Agent>, AgentError> {
     let normalisation = Normalisation::identity(spec.observation_space.n_features());
     Ok(Box::new(DqnAgent::new(config, spec, normalisation, SeedTree::new(4))?))
 }
@@ -124,6 +148,22 @@ fn dqn_resumes_on_several_lanes_with_three_steps() -> Outcome {
 fn dqn_resumes_on_one_lane_with_one_step() -> Outcome {
     let (env, config, evaluation) = (Chain::new(5, true), CONFIG, None);
     Case { env, n_lanes: 1, agent: dqn::<1>, config, evaluation, seed: 2 }.assert_resumes()
+}
+
+#[test]
+fn dqn_resumes_with_priorities() -> Outcome {
+    let env = KnownBandit::masked(4, 0.1, 9)?;
+    let (agent, config, evaluation): (MakeAgent, _, _) = (prioritised_dqn, CONFIG, evaluation());
+    Case { env, n_lanes: 3, agent, config, evaluation, seed: 6 }.assert_resumes()
+}
+
+#[test]
+fn dqn_resumes_with_every_component() -> Outcome {
+    for agent in [rainbow as MakeAgent, quantile_dqn] {
+        let (env, config, evaluation) = (Chain::new(5, true), CONFIG, None);
+        Case { env, n_lanes: 2, agent, config, evaluation, seed: 7 }.assert_resumes()?;
+    }
+    Ok(())
 }
 
 fn small<const N: usize, const PRIORITISED: bool>(
