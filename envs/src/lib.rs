@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod env;
 pub mod error;
 pub mod exact;
+pub mod knapsack;
 pub mod pricing;
 pub mod registry;
 pub mod retail;
