@@ -86,7 +86,7 @@ fn a_resumed_bandit_decides_as_one_that_was_never_interrupted() -> Outcome {
         let mut agent = ArmBandit::new(config.clone(), env.spec())?;
         let mut rng = SeedTree::new(42).stream();
         let mask = ActionMask::all(3);
-        let mut play = |agent: &mut ArmBandit, rng: &mut promopt_envs::Stream, steps: u32| {
+        let play = |agent: &mut ArmBandit, rng: &mut promopt_envs::Stream, steps: u32| {
             let one = |step| -> Result<(usize, u64), promopt_agents::AgentError> {
                 let decision = agent.act(&[1.0], &mask, rng)?;
                 agent.learn(decision.action, f64::from((step * 7 + decision.action as u32) % 2))?;

@@ -1,6 +1,6 @@
 //! Thompson sampling under a budget: the best mix for what is left, solved anew at every decision.
 
-use super::config::KnapsackConfig;
+use super::config::{ArmLimits, KnapsackConfig};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
 use crate::checkpoint::Archive;
 use crate::error::{AgentError, require, same_length};
@@ -8,14 +8,15 @@ use promopt_envs::knapsack::{Mix, best_mix};
 use promopt_envs::{ActionId, ActionMask};
 use promopt_policies::{ActionDistribution, Decision, LinearPolicy, LinearScores};
 use rand::RngCore;
-use rand_distr::{Beta, Distribution};
+use rand_distr::{Distribution, StandardNormal};
 
 /// A bandit with knapsack (Badanidiyuru, Kleinberg and Slivkins 2013; Agrawal and Devanur 2016).
 ///
-/// Mean reward and mean cost of an arm, as shares of their limits, have Beta posteriors of prior
-/// `Beta(1, 1)`. A decision draws both from each arm's posterior, one fate for both, solves
-/// [`best_mix`] for the budget that is left per decision that is left, and averages the mixes of
-/// several draws. The arm is drawn from that average, so its propensity is exact. The dual price of
+/// Mean reward and mean cost of an arm, as shares of their limits, have Beta posteriors, drawn as
+/// normal with the same mean and deviation. A decision draws both for each arm, at one number of
+/// deviations from their means, since one fate decides both; solves [`best_mix`] for the budget that
+/// is left per decision that is left; and
+/// averages the mixes of several draws. The arm is drawn from that average, so its propensity is exact. The dual price of
 /// the mix thus follows what was spent: a lean start makes budget cheaper later.
 ///
 /// **Never over budget.** An arm is allowed only while its largest cost fits what is neither spent
@@ -42,10 +43,24 @@ struct Belief {
     cost: f64,
 }
 
-impl Belief {
-    /// Parameters of the posterior of a share whose sum is `sum`.
-    fn beta(&self, sum: f64) -> (f64, f64) {
-        (1.0 + sum, 1.0 + (self.outcomes - sum).max(0.0))
+/// Mean and standard deviation of what a share is believed to be.
+#[derive(Clone, Copy)]
+struct Share {
+    mean: f64,
+    deviation: f64,
+}
+
+impl Share {
+    /// The Beta posterior after outcomes of this sum.
+    fn of(sum: f64, outcomes: f64, prior: (f64, f64)) -> Self {
+        let weight = prior.0 + prior.1 + outcomes;
+        let mean = ((prior.0 + sum) / weight).clamp(0.0, 1.0);
+        Self { mean, deviation: (mean * (1.0 - mean) / (weight + 1.0)).sqrt() }
+    }
+
+    /// The value this many deviations from the mean.
+    fn at(&self, deviations: f64) -> f64 {
+        (self.mean + deviations * self.deviation).clamp(0.0, 1.0)
     }
 }
 
@@ -91,10 +106,19 @@ impl KnapsackBandit {
         rng: &mut dyn RngCore,
     ) -> Result<ActionDistribution, AgentError> {
         let mask = self.affordable(mask)?;
-        let mut shares = vec![0.0; self.arms.len()];
-        let budget = self.left_per_decision();
+        let n_arms = self.arms.len();
+        let (beliefs, budget) = (self.beliefs(), self.left_per_decision());
+        let rest = self.config.horizon.saturating_sub(self.decisions) as f64;
+        let width = self.config.width * (rest / self.config.horizon as f64).powf(self.config.decay);
+        let (mut rewards, mut costs) = (vec![0.0; n_arms], vec![0.0; n_arms]);
+        let mut shares = vec![0.0; n_arms];
         for _ in 0..self.config.draws {
-            let (rewards, costs) = self.draw(&mask, rng);
+            for arm in mask.allowed() {
+                let (limits, (reward, cost)) = (self.config.arms[arm], beliefs[arm]);
+                let fate: f64 = StandardNormal.sample(rng);
+                rewards[arm] = limits.largest_reward * reward.at(width * fate);
+                costs[arm] = limits.largest_cost * cost.at(width * fate);
+            }
             let mix = best_mix(&rewards, &costs, &mask, budget);
             shares[mix.cheap] += 1.0 - mix.share;
             shares[mix.dear] += mix.share;
@@ -166,34 +190,21 @@ impl KnapsackBandit {
         })
     }
 
-    /// Estimated mean reward and cost of every arm.
-    fn estimates(&self) -> (Vec<f64>, Vec<f64>) {
-        let mean = |(a, b): (f64, f64)| a / (a + b);
-        let of_arm = |(belief, limits): (&Belief, &super::ArmLimits)| {
-            let reward = limits.largest_reward * mean(belief.beta(belief.reward));
-            (reward, limits.largest_cost * mean(belief.beta(belief.cost)))
+    /// What is believed of each arm's reward and cost, as shares of their limits.
+    fn beliefs(&self) -> Vec<(Share, Share)> {
+        let prior = self.config.prior;
+        let of_arm = |arm: &Belief| {
+            (Share::of(arm.reward, arm.outcomes, prior), Share::of(arm.cost, arm.outcomes, prior))
         };
-        self.arms.iter().zip(&self.config.arms).map(of_arm).unzip()
+        self.arms.iter().map(of_arm).collect()
     }
 
-    /// One draw of mean reward and cost of every allowed arm.
-    fn draw(&self, mask: &ActionMask, rng: &mut dyn RngCore) -> (Vec<f64>, Vec<f64>) {
-        let (mut rewards, mut costs) = self.estimates();
-        let rest = self.config.horizon.saturating_sub(self.decisions) as f64;
-        let width = self.config.width * (rest / self.config.horizon as f64).powf(self.config.decay);
-        let deviation = |(a, b): (f64, f64)| (a * b / (a + b + 1.0)).sqrt() / (a + b);
-        for arm in mask.allowed() {
-            let (belief, limits) = (&self.arms[arm], &self.config.arms[arm]);
-            let (a, b) = belief.beta(belief.reward);
-            // Both parameters are at least 1.
-            let beta = Beta::new(a, b).expect("parameters above 0");
-            let away = width * (beta.sample(rng) - a / (a + b));
-            let in_deviations = away / deviation((a, b));
-            let cost_deviation = limits.largest_cost * deviation(belief.beta(belief.cost));
-            rewards[arm] += limits.largest_reward * away;
-            costs[arm] = (costs[arm] + cost_deviation * in_deviations).max(0.0);
-        }
-        (rewards, costs)
+    /// Mean reward and cost of every arm.
+    fn estimates(&self) -> (Vec<f64>, Vec<f64>) {
+        let of_arm = |((reward, cost), limits): ((Share, Share), &ArmLimits)| {
+            (limits.largest_reward * reward.mean, limits.largest_cost * cost.mean)
+        };
+        self.beliefs().into_iter().zip(&self.config.arms).map(of_arm).unzip()
     }
 }
 

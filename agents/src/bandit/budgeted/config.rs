@@ -26,13 +26,18 @@ pub struct KnapsackConfig {
     /// Deviations from the estimate in units of the posterior's, not negative. 1 is Thompson
     /// sampling; less explores less, which is better over a known, finite horizon.
     ///
-    /// `width` and `decay` were chosen among 11 pairs by the mean over 30 seeds on each of 12 random
-    /// worlds of five arms: 0.7 and 0.5 earned 0.981 of the bound, Thompson sampling 0.976.
+    /// `width`, `decay` and `prior` were chosen among 31 settings by the mean expected reward over 20
+    /// to 30 seeds on each of 12 random worlds of five arms: these earned 0.983 of the bound, Thompson
+    /// sampling with a uniform prior 0.976.
     #[serde(default = "narrow")]
     pub width: f64,
     /// Power of the share of decisions that are left by which the width falls, not negative.
-    #[serde(default = "half")]
+    #[serde(default = "slow")]
     pub decay: f64,
+    /// Parameters of the Beta prior of every share, above 0. Belief in more than arms will bring is
+    /// what makes them tried.
+    #[serde(default = "hopeful")]
+    pub prior: (f64, f64),
     /// Draws from the posterior per decision, at least 1: the decision's distribution is the mean of
     /// their best mixes.
     #[serde(default = "sixteen")]
@@ -43,11 +48,15 @@ pub struct KnapsackConfig {
 }
 
 fn narrow() -> f64 {
-    0.7
+    0.6
 }
 
-fn half() -> f64 {
-    0.5
+fn slow() -> f64 {
+    0.3
+}
+
+fn hopeful() -> (f64, f64) {
+    (2.0, 1.0)
 }
 
 fn sixteen() -> usize {
@@ -63,7 +72,8 @@ impl KnapsackConfig {
             budget,
             horizon,
             width: narrow(),
-            decay: half(),
+            decay: slow(),
+            prior: hopeful(),
             draws: sixteen(),
             epsilon: 0.0,
         }
@@ -90,6 +100,10 @@ impl KnapsackConfig {
         require(self.horizon > 0, "horizon", "at least 1", self.horizon)?;
         not_negative("width", self.width)?;
         not_negative("decay", self.decay)?;
+        for part in [self.prior.0, self.prior.1] {
+            let fits = part.is_finite() && part > 0.0;
+            require(fits, "prior", "two finite numbers above 0", part)?;
+        }
         require(self.draws > 0, "draws", "at least 1", self.draws)?;
         require((0.0..=1.0).contains(&self.epsilon), "epsilon", "a number in [0, 1]", self.epsilon)
     }
