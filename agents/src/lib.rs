@@ -7,15 +7,16 @@
 //! every matrix product, which makes small networks several times slower. A program should set
 //! the variable first thing in `main`, before any thread pool starts; results do not depend on it.
 
-mod adam;
 pub mod agent;
 pub mod bandit;
 pub mod checkpoint;
 pub mod dqn;
 pub mod error;
-mod network;
+pub mod experiment;
+pub mod network;
 pub mod normalisation;
 pub mod nstep;
+pub mod offline;
 pub mod replay;
 pub mod schedule;
 pub mod train;
@@ -23,8 +24,8 @@ pub mod train;
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
 pub use checkpoint::Archive;
-pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
+pub use dqn::{DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
 pub use replay::{Priorities, Replay, ReplayConfig};
-pub use train::{TrainConfig, TrainEvent, TrainReport, train};
+pub use train::{Ending, EvaluationConfig, TrainConfig, TrainEvent, TrainReport, Training, train};

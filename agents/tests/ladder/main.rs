@@ -2,3 +2,6 @@
 mod arms;
 mod depth;
 mod waiting;
+
+mod losses;
+mod offline;
