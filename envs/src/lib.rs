@@ -11,6 +11,7 @@ pub mod env;
 mod episode;
 pub mod error;
 pub mod exact;
+pub mod knapsack;
 pub mod pricing;
 pub mod registry;
 pub mod retail;
