@@ -4,6 +4,7 @@ mod config;
 mod decision;
 mod explore;
 mod features;
+mod from_log;
 mod kernel;
 mod lin_ucb;
 mod model;
@@ -17,6 +18,10 @@ mod winning;
 pub use config::{LinUcbConfig, ThompsonConfig};
 pub use explore::{Exploration, RegressorBandit, RegressorBanditConfig};
 pub use features::{ActionFeatures, Interaction};
+pub use from_log::{
+    FromLogConfig, GrownTree, Objective, RewardModel, TreeConfig, doubly_robust_scores,
+    policy_from_log, spec_of_log, tree_from_log, warm_start,
+};
 pub use lin_ucb::LinUcb;
 pub use model::Likelihood;
 pub use regressor::{Regressor, RegressorConfig};
