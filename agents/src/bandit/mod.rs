@@ -8,6 +8,7 @@ mod from_log;
 mod kernel;
 mod lin_ucb;
 mod model;
+mod neural_linear;
 mod regressor;
 mod ridge;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use from_log::{
 };
 pub use lin_ucb::LinUcb;
 pub use model::Likelihood;
+pub use neural_linear::{NeuralLinear, NeuralLinearConfig};
 pub use regressor::{Regressor, RegressorConfig};
 pub use thompson::Thompson;
 pub use winning::argmax_probabilities;
