@@ -5,3 +5,6 @@ mod waiting;
 
 mod losses;
 mod offline;
+
+mod contextual;
+mod contextual_worlds;
