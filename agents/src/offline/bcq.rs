@@ -58,9 +58,9 @@ impl BcqConfig {
 pub struct ConstrainedQ {
     config: BcqConfig,
     n_actions: usize,
-    online: Trained,
-    target: Target,
-    clone: Trained,
+    pub(super) online: Trained,
+    pub(super) target: Target,
+    pub(super) clone: Trained,
     choosing: Activations,
     cloning: Activations,
     targets: Vec<f32>,

@@ -51,8 +51,8 @@ impl CqlConfig {
 pub struct ConservativeQ {
     config: CqlConfig,
     n_actions: usize,
-    online: Trained,
-    target: Target,
+    pub(super) online: Trained,
+    pub(super) target: Target,
     choosing: Activations,
     targets: Vec<f32>,
     gradient: Vec<f32>,

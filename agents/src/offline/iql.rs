@@ -65,10 +65,10 @@ impl IqlConfig {
 pub struct ImplicitQ {
     config: IqlConfig,
     n_actions: usize,
-    scores: [Trained; 2],
-    targets: [Target; 2],
-    value: Trained,
-    policy: Trained,
+    pub(super) scores: [Trained; 2],
+    pub(super) targets: [Target; 2],
+    pub(super) value: Trained,
+    pub(super) policy: Trained,
     memory: Activations,
     /// Smaller of both target scores of the action taken, shape `[n]`.
     taken: Vec<f32>,

@@ -30,6 +30,11 @@ pub mod loss;
 pub mod pessimism;
 mod tabular;
 
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod tests;
+
 pub use batch::{LoggedBatch, Sampler};
 pub use bcq::{BcqConfig, ConstrainedQ, SupportedPolicy};
 pub use cloning::{BehaviourCloning, ClonedPolicy, CloningConfig};
