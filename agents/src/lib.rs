@@ -7,12 +7,13 @@
 //! every matrix product, which makes small networks several times slower. A program should set
 //! the variable first thing in `main`, before any thread pool starts; results do not depend on it.
 
-mod adam;
 pub mod agent;
 pub mod bandit;
+pub mod checkpoint;
 pub mod dqn;
 pub mod error;
-mod network;
+pub mod network;
+pub mod experiment;
 pub mod normalisation;
 pub mod nstep;
 pub mod replay;
@@ -21,7 +22,9 @@ pub mod train;
 
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
+pub use checkpoint::Archive;
 pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
-pub use train::{TrainConfig, TrainEvent, TrainReport, train};
+pub use replay::{Priorities, Replay, ReplayConfig};
+pub use train::{Ending, EvaluationConfig, TrainConfig, TrainEvent, TrainReport, Training, train};

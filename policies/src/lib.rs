@@ -4,9 +4,11 @@
 
 pub mod baseline;
 pub mod bundle;
+pub mod categorical;
 pub mod distribution;
 pub mod greedy;
 pub mod linear;
+pub mod log;
 pub mod menu;
 pub mod mlp;
 pub mod policy;
@@ -18,9 +20,11 @@ pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 pub use bundle::{
     Bundle, BundleError, BundleParts, Manifest, golden_rows, load_bundle, write_bundle,
 };
+pub use categorical::CategoricalHead;
 pub use distribution::ActionDistribution;
 pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};
+pub use log::{LogError, LoggedDecisions, LoggedTable};
 pub use menu::OfferMenu;
 pub use mlp::{Dense, QHead, QNetwork, QPolicy, ShapeError};
 pub use policy::{Decision, Policy};

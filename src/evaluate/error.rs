@@ -1,6 +1,7 @@
 //! What can go wrong when decisions, outcomes or settings are handed in for judging.
 
 use promopt_envs::EnvError;
+use promopt_policies::log::LogError;
 use thiserror::Error;
 
 /// An input that cannot be judged; the message says where, what was expected and what to do.
@@ -33,20 +34,10 @@ pub enum EvaluateError {
         /// What to do next.
         advice: &'static str,
     },
-    /// An action index is not below the number of actions.
-    #[error(
-        "expected an action below {n_actions}, found {found} in row {row} column `action`; check \
-         that log and policy use one offer catalogue"
-    )]
-    ActionOutOfRange {
-        /// Zero-based row.
-        row: usize,
-        /// The action.
-        found: usize,
-        /// Number of actions.
-        n_actions: usize,
-    },
-    /// An action that the mask forbids was taken or has positive probability.
+    /// A log that cannot be judged on.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// An action that the mask forbids has positive probability.
     #[error(
         "expected an allowed action, found masked action {action} in row {row} column `{column}`; \
          use the mask that was in force at the decision"
@@ -56,7 +47,7 @@ pub enum EvaluateError {
         row: usize,
         /// The masked action.
         action: usize,
-        /// `action` for the log, `target_probability` for the policy.
+        /// Name of the column.
         column: &'static str,
     },
     /// The probabilities of one row do not sum to one.

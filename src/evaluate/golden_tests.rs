@@ -65,6 +65,7 @@ fn load(folder: &Path) -> Fixture {
         rewards: column("reward"),
         clusters: (0..rows.len() as u32).collect(),
         masks: None,
+        sequence: None,
     });
     let (_, q_hat) = table(&folder.join("q_hat.csv"));
     Fixture {

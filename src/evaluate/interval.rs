@@ -132,6 +132,7 @@ mod tests {
             rewards: vec![0.0; n],
             clusters,
             masks: None,
+            sequence: None,
         })
         .expect("the table is valid")
     }

@@ -231,6 +231,7 @@ mod tests {
             rewards: vec![1.0; n],
             clusters: (0..n as u32).collect(),
             masks: None,
+            sequence: None,
         })
         .expect("the table is valid");
         let rows = [1.0 - focus - third, focus, third].repeat(n);

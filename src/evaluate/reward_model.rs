@@ -287,6 +287,7 @@ mod tests {
             rewards: (0..n).map(reward).collect(),
             clusters: (0..n as u32).map(|row| row / 2).collect(),
             masks: None,
+            sequence: None,
         })
         .expect("the table is valid")
     }

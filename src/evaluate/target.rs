@@ -116,6 +116,7 @@ mod tests {
             rewards: vec![0.0, 1.0],
             clusters: vec![0, 1],
             masks: Some(vec![true, false, true, true]),
+            sequence: None,
         })
         .expect("the table is valid")
     }

@@ -9,9 +9,9 @@ use crate::demand::world::evenly;
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
-    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, LoggedDecisions, LoggedTable,
-    OpeInput, OpeReport, RewardModelSettings, RewardPredictions, Roles, SimulatedOutcomes,
-    SimulatedTest, TargetProbabilities, judge_logged,
+    ArmOutcomes, Comparison, EvaluateError, GateDecision, GateQuestion, Leaderboard,
+    LoggedDecisions, LoggedTable, OpeInput, OpeReport, RewardModelSettings, RewardPredictions,
+    Roles, SimulatedOutcomes, SimulatedTest, TargetProbabilities, judge_logged,
 };
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, DemandModel, PromotionConfig, PromotionWorld};
@@ -199,7 +199,7 @@ fn logged_decisions(
         return Ok(None);
     }
     table.masks = Some(masks);
-    Ok(Some((LoggedDecisions::new(table)?, all_logged)))
+    Ok(Some((LoggedDecisions::new(table).map_err(EvaluateError::from)?, all_logged)))
 }
 
 /// Control, current and policy on fresh luck, realised week by week; then the gate.

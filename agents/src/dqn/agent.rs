@@ -1,16 +1,15 @@
 //! The deep Q-network agent: it plays, remembers, and pulls its scores towards `loss`'s targets.
 
 use super::config::{DqnConfig, TargetUpdate};
-use super::loss;
-use crate::adam::Adam;
+use super::{head, loss};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
 use crate::error::{AgentError, same_length};
-use crate::network::{Network, Shape};
+use crate::network::{Activations, Adam, Mlp, MlpShape};
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
-use crate::replay::{Batch, Replay};
+use crate::replay::{Batch, Replay, ReplayConfig};
 use promopt_envs::{ActionMask, EnvSpec, SeedTree, Stream};
-use promopt_policies::{ActionDistribution, Decision, QPolicy};
+use promopt_policies::{ActionDistribution, Decision, QHead, QPolicy};
 use rand::RngCore;
 
 /// DQN with double, dueling and n-step learning (Mnih et al. 2015; Hessel et al. 2018).
@@ -22,8 +21,10 @@ pub struct DqnAgent {
     config: DqnConfig,
     n_features: usize,
     n_actions: usize,
-    online: Network,
-    target: Network,
+    online: Mlp,
+    target: Mlp,
+    memory: Activations,
+    gradient: Vec<f32>,
     optimiser: Adam,
     n_step: NStep,
     replay: Replay,
@@ -48,14 +49,17 @@ impl DqnAgent {
     ) -> Result<Self, AgentError> {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
-        let hidden = config.hidden.clone();
-        let shape = Shape { n_features, hidden, n_actions, dueling: config.dueling };
-        let online = Network::new(shape, normalisation, &mut seed.child("weights").stream())?;
+        let n_outputs = n_actions + usize::from(config.dueling);
+        let replay = ReplayConfig { capacity: config.replay_capacity, ..Default::default() };
+        let shape = MlpShape::new(n_features, &config.hidden, n_outputs);
+        let online = Mlp::new(shape, normalisation, &mut seed.child("weights").stream())?;
         Ok(Self {
-            target: online.copy()?,
-            optimiser: Adam::new(&online.parameters, config.adam_epsilon),
+            target: online.clone(),
+            memory: Activations::default(),
+            gradient: vec![0.0; online.parameters().len()],
+            optimiser: Adam::new(online.parameters().len(), config.adam_epsilon),
             n_step: NStep::new(config.n_step, config.discount_factor),
-            replay: Replay::new(config.replay_capacity, n_features, n_actions),
+            replay: Replay::new(replay, n_features, n_actions)?,
             batch: Batch::default(),
             sampler: seed.child("replay").stream(),
             observed: 0,
@@ -75,7 +79,7 @@ impl DqnAgent {
 
     /// Bytes of the replay memory.
     #[must_use]
-    pub fn replay_bytes(&self) -> usize {
+    pub fn replay_bytes(&self) -> u64 {
         self.replay.memory_bytes()
     }
 
@@ -85,7 +89,7 @@ impl DqnAgent {
     /// [`AgentError::Shape`] when the observation has the wrong length.
     pub fn scores(&self, observation: &[f32]) -> Result<Vec<f32>, AgentError> {
         same_length("the observation", self.n_features, observation.len())?;
-        self.online.scores(observation)
+        scores(&self.online, &self.config, observation, &mut Activations::default())
     }
 
     /// The weights of the online network in the safetensors format, matrices as `[n_in, n_out]`.
@@ -102,16 +106,17 @@ impl DqnAgent {
     /// [`AgentError::Weights`] when the bytes are not the weights of a network of this shape.
     pub fn load_weights(&mut self, safetensors: &[u8]) -> Result<(), AgentError> {
         self.online.load_safetensors(safetensors)?;
-        self.target.move_towards(&self.online, 1.0)
+        self.target.move_towards(&self.online, 1.0);
+        Ok(())
     }
 
-    fn follow(&mut self) -> Result<(), AgentError> {
+    fn follow(&mut self) {
         match self.config.target_update {
             TargetUpdate::Soft { rate } => self.target.move_towards(&self.online, rate as f32),
             TargetUpdate::Hard { every } if self.updates.is_multiple_of(every) => {
                 self.target.move_towards(&self.online, 1.0)
             }
-            TargetUpdate::Hard { .. } => Ok(()),
+            TargetUpdate::Hard { .. } => {}
         }
     }
 }
@@ -142,7 +147,7 @@ impl Agent for DqnAgent {
             return Ok(Vec::new());
         }
         let epsilon = self.epsilon();
-        let scores = self.online.scores(observations)?;
+        let scores = scores(&self.online, &self.config, observations, &mut self.memory)?;
         let mut decisions = Vec::with_capacity(masks.len());
         for (row, mask) in scores.chunks_exact(self.n_actions).zip(masks) {
             same_length("the mask", self.n_actions, mask.n_actions())?;
@@ -159,7 +164,9 @@ impl Agent for DqnAgent {
         transition.check(self.n_features, self.n_actions)?;
         let reward = transition.reward * self.config.reward_scale;
         let replay = &mut self.replay;
-        self.n_step.push(&Transition { reward, ..*transition }, |stretch| replay.push(stretch));
+        self.n_step.push(&Transition { reward, ..*transition }, |stretch| {
+            replay.push(stretch);
+        });
         self.observed += 1;
         Ok(())
     }
@@ -171,28 +178,33 @@ impl Agent for DqnAgent {
         self.replay.sample(self.config.batch_size, &mut self.sampler, &mut self.batch);
         let batch = &self.batch;
 
-        let target_scores = self.target.scores(&batch.next_observations)?;
-        let online_scores = match self.config.double {
-            true => Some(self.online.scores(&batch.next_observations)?),
+        let (config, memory) = (&self.config, &mut self.memory);
+        let target_scores = scores(&self.target, config, &batch.next_observations, memory)?;
+        let online_scores = match config.double {
+            true => Some(scores(&self.online, config, &batch.next_observations, memory)?),
             false => None,
         };
         let choosing_scores = online_scores.as_ref().unwrap_or(&target_scores);
         let targets = loss::targets(batch, &target_scores, choosing_scores);
 
-        let scores = self.online.forward(&batch.observations)?;
-        let values = scores.flatten_all()?.to_vec1::<f32>()?;
+        let values = scores(&self.online, config, &batch.observations, memory)?;
         let delta = self.config.huber_delta as f32;
         let loss = loss::huber(&values, &batch.actions, &targets, delta);
         if !loss.value.is_finite() {
             return Err(AgentError::NotFinite { what: "loss", got: loss.value });
         }
 
-        let gradients = self.online.gradients(&scores, loss.gradient)?;
+        let mut by_output = loss.gradient;
+        if self.config.dueling {
+            head::divide(&std::mem::take(&mut by_output), self.n_actions, &mut by_output);
+        }
+        self.gradient.fill(0.0);
+        self.online.backward(&mut self.memory, &by_output, &mut self.gradient)?;
         let (rate, clip) = (self.config.learning_rate.at(self.updates), self.config.gradient_clip);
-        let norm = self.optimiser.step(&mut self.online.parameters, &gradients, rate, clip);
-        self.online.publish()?;
+        let parameters = self.online.parameters_mut();
+        let norm = self.optimiser.step(parameters, &self.gradient, rate, clip);
         self.updates += 1;
-        self.follow()?;
+        self.follow();
 
         Ok(Some(Metrics {
             loss: loss.value,
@@ -204,7 +216,31 @@ impl Agent for DqnAgent {
     }
 
     fn policy(&self) -> Result<Snapshot, AgentError> {
-        let network = self.online.export(self.config.reward_scale as f32)?;
+        let scale = self.config.reward_scale as f32;
+        let network = if self.config.dueling {
+            self.online.export_with(QHead::Dueling {
+                value: self.online.export_outputs(0..1, 1, scale),
+                advantage: self.online.export_outputs(1..1 + self.n_actions, 1, scale),
+            })?
+        } else {
+            self.online.export(scale)?
+        };
         Ok(Snapshot::Network(QPolicy::new(self.name(), network, 0.0)))
     }
+}
+
+/// Scores of every action for raw observations, shape `[n, n_actions]`.
+fn scores(
+    network: &Mlp,
+    config: &DqnConfig,
+    observations: &[f32],
+    memory: &mut Activations,
+) -> Result<Vec<f32>, AgentError> {
+    let outputs = network.forward(observations, memory)?;
+    if !config.dueling {
+        return Ok(outputs.to_vec());
+    }
+    let mut scores = Vec::new();
+    head::combine(outputs, network.shape().n_outputs - 1, &mut scores);
+    Ok(scores)
 }

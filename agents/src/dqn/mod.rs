@@ -2,6 +2,7 @@
 
 mod agent;
 mod config;
+mod head;
 pub mod loss;
 
 pub use agent::DqnAgent;

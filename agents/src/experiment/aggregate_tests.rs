@@ -1,0 +1,1 @@
+//! Aggregates agree with the reference implementation.
