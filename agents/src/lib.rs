@@ -23,7 +23,7 @@ pub mod train;
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
 pub use checkpoint::Archive;
-pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
+pub use dqn::{DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
 pub use replay::{Priorities, Replay, ReplayConfig};
