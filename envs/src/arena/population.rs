@@ -48,6 +48,12 @@ impl ArenaPopulation {
         }
     }
 
+    /// Number of customers.
+    #[must_use]
+    pub fn n_customers(&self) -> usize {
+        self.states.len()
+    }
+
     /// Plays the week that `noise` holds; one coupon per customer.
     ///
     /// # Errors
