@@ -269,13 +269,7 @@ impl TabularMdp {
         discount_factor: f64,
         tolerance: f64,
     ) -> Result<Solution, ExactError> {
-        check_length("policy", self.n_states, policy.len())?;
-        for (state, &action) in policy.iter().enumerate() {
-            if action >= self.n_actions || self.outcomes(state, action).is_empty() {
-                let (expected, got) = ("an allowed action", action as f64);
-                return Err(ExactError::Transition { state, action, expected, got });
-            }
-        }
+        self.check_policy(policy)?;
         self.iterate(discount_factor, tolerance, |state, values| {
             self.action_value(state, policy[state], values, discount_factor)
         })
@@ -292,6 +286,26 @@ impl TabularMdp {
         discount_factor: f64,
         tolerance: f64,
     ) -> Result<Solution, ExactError> {
+        self.check_distribution(probabilities)?;
+        self.iterate(discount_factor, tolerance, |state, values| {
+            self.drawn_value(state, probabilities, values, discount_factor)
+        })
+    }
+
+    /// Errors unless there is one allowed action for each state.
+    fn check_policy(&self, policy: &[ActionId]) -> Result<(), ExactError> {
+        check_length("policy", self.n_states, policy.len())?;
+        for (state, &action) in policy.iter().enumerate() {
+            if action >= self.n_actions || self.outcomes(state, action).is_empty() {
+                let (expected, got) = ("an allowed action", action as f64);
+                return Err(ExactError::Transition { state, action, expected, got });
+            }
+        }
+        Ok(())
+    }
+
+    /// Errors unless every state's probabilities are a distribution over its allowed actions.
+    fn check_distribution(&self, probabilities: &[f64]) -> Result<(), ExactError> {
         check_length("probabilities", self.n_states * self.n_actions, probabilities.len())?;
         for (state, row) in probabilities.chunks_exact(self.n_actions).enumerate() {
             for (action, &p) in row.iter().enumerate() {
@@ -307,13 +321,66 @@ impl TabularMdp {
                 return Err(ExactError::Transition { state, action: 0, expected, got: total });
             }
         }
-        self.iterate(discount_factor, tolerance, |state, values| {
-            let row = &probabilities[state * self.n_actions..(state + 1) * self.n_actions];
-            let value = |(action, &p): (ActionId, &f64)| {
-                p * self.action_value(state, action, values, discount_factor)
-            };
-            row.iter().enumerate().filter(|(_, p)| **p > 0.0).map(value).sum()
-        })
+        Ok(())
+    }
+
+    /// Expected action value under the state's probabilities.
+    fn drawn_value(
+        &self,
+        state: usize,
+        probabilities: &[f64],
+        values: &[f64],
+        discount_factor: f64,
+    ) -> f64 {
+        let row = &probabilities[state * self.n_actions..(state + 1) * self.n_actions];
+        let value = |(action, &p): (ActionId, &f64)| {
+            p * self.action_value(state, action, values, discount_factor)
+        };
+        row.iter().enumerate().filter(|(_, p)| **p > 0.0).map(value).sum()
+    }
+
+    /// Values of a policy over exactly `n_steps` steps, worth nothing beyond; exact but for rounding,
+    /// at any discount factor up to 1. Shape `[n_states]`.
+    ///
+    /// # Errors
+    /// [`ExactError::Parameter`] when the discount factor is outside `[0, 1]`, and when `policy` is
+    /// not one allowed action for each state.
+    pub fn evaluate_steps(
+        &self,
+        policy: &[ActionId],
+        discount_factor: f64,
+        n_steps: u32,
+    ) -> Result<Vec<f64>, ExactError> {
+        self.check_policy(policy)?;
+        let mut probabilities = vec![0.0; self.n_states * self.n_actions];
+        for (row, &action) in probabilities.chunks_exact_mut(self.n_actions).zip(policy) {
+            row[action] = 1.0;
+        }
+        self.evaluate_distribution_steps(&probabilities, discount_factor, n_steps)
+    }
+
+    /// [`evaluate_steps`](Self::evaluate_steps) for a policy that draws its action; `probabilities`
+    /// has shape `[n_states × n_actions]`.
+    ///
+    /// # Errors
+    /// As there, and as for [`evaluate_distribution`](Self::evaluate_distribution).
+    pub fn evaluate_distribution_steps(
+        &self,
+        probabilities: &[f64],
+        discount_factor: f64,
+        n_steps: u32,
+    ) -> Result<Vec<f64>, ExactError> {
+        check_horizon_discount(discount_factor)?;
+        self.check_distribution(probabilities)?;
+        let mut values = vec![0.0; self.n_states];
+        let mut next = values.clone();
+        for _ in 0..n_steps {
+            for (state, value) in next.iter_mut().enumerate() {
+                *value = self.drawn_value(state, probabilities, &values, discount_factor);
+            }
+            std::mem::swap(&mut values, &mut next);
+        }
+        Ok(values)
     }
 
     /// Optimal values of a story of exactly `n_steps` steps, cut there and worth nothing beyond;
@@ -326,10 +393,7 @@ impl TabularMdp {
         discount_factor: f64,
         n_steps: u32,
     ) -> Result<Solution, ExactError> {
-        if !(0.0..=1.0).contains(&discount_factor) {
-            let (name, expected) = ("discount_factor", "a number in [0, 1]");
-            return Err(ExactError::Parameter { name, expected, got: discount_factor });
-        }
+        check_horizon_discount(discount_factor)?;
         let mut values = vec![0.0; self.n_states];
         let mut policy = self.myopic_policy();
         let mut next = values.clone();
@@ -384,6 +448,15 @@ impl TabularMdp {
             }
         }
     }
+}
+
+/// A finite number of steps may go without discount.
+fn check_horizon_discount(discount_factor: f64) -> Result<(), ExactError> {
+    if (0.0..=1.0).contains(&discount_factor) {
+        return Ok(());
+    }
+    let (name, expected) = ("discount_factor", "a number in [0, 1]");
+    Err(ExactError::Parameter { name, expected, got: discount_factor })
 }
 
 fn check_length(name: &'static str, expected: usize, got: usize) -> Result<(), ExactError> {
