@@ -17,6 +17,7 @@ pub mod registry;
 pub mod retail;
 pub mod seed;
 pub mod space;
+pub mod toy;
 pub mod vector;
 pub mod worlds;
 pub mod wrapper;

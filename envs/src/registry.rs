@@ -8,7 +8,7 @@ use crate::check::{CheckReport, report_on};
 use crate::classic::{Acrobot, CartPole, MountainCar};
 use crate::diagnostic::{
     BernoulliBandit, BudgetedBandit, Chain, DeepSea, Identity, KnownBandit, LinearBandit,
-    LinearBanditConfig, PricedArm, SmallPromotion, SwitchingBandit, TimeoutTrap,
+    LinearBanditConfig, Markdown, PricedArm, SmallPromotion, SwitchingBandit, TimeoutTrap,
 };
 use crate::env::Env;
 use crate::error::EnvError;
@@ -18,6 +18,7 @@ use crate::pricing::{PricingEnv, PricingRules};
 use crate::retail::sample::sample_world;
 use crate::retail::{CatalogueError, PromotionConfig, PromotionEnv};
 use crate::seed::SeedTree;
+use crate::toy::{LakeSize, TableWorld, cliff_walking, frozen_lake, taxi};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -109,6 +110,7 @@ impl Entry {
 pub fn entries() -> Vec<Entry> {
     let mut entries = learning_worlds();
     entries.extend(bandits());
+    entries.extend(tables());
     entries.extend(classic_control());
     entries.extend(retail_worlds());
     entries
@@ -210,6 +212,56 @@ fn bandits() -> Vec<Entry> {
     ]
 }
 
+fn tables() -> Vec<Entry> {
+    let lake = |id, about, make, optimum| Entry {
+        id,
+        about,
+        observation: "cell, one-hot",
+        actions: "left, down, right, up",
+        make,
+        optimum: Some(optimum),
+    };
+    vec![
+        lake(
+            "FrozenLake-v1",
+            "cross slippery ice; Gymnasium's",
+            || Ok(Box::new(frozen_lake(LakeSize::Small)?)),
+            || of_table(&frozen_lake(LakeSize::Small)?),
+        ),
+        lake(
+            "FrozenLake8x8-v1",
+            "the larger lake; Gymnasium's",
+            || Ok(Box::new(frozen_lake(LakeSize::Large)?)),
+            || of_table(&frozen_lake(LakeSize::Large)?),
+        ),
+        Entry {
+            id: "Taxi-v4",
+            about: "fetch and deliver; Gymnasium's",
+            observation: "one of 500 situations, one-hot",
+            actions: "four moves, pick up, set down",
+            make: || Ok(Box::new(taxi()?)),
+            optimum: Some(|| of_table(&taxi()?)),
+        },
+        Entry {
+            id: "CliffWalking-v1",
+            about: "walk along a cliff; Gymnasium's",
+            observation: "cell, one-hot",
+            actions: "up, right, down, left",
+            make: || Ok(Box::new(cliff_walking()?)),
+            optimum: Some(|| of_table(&cliff_walking()?)),
+        },
+    ]
+}
+
+fn of_table(world: &TableWorld) -> Result<Optimum, RegistryError> {
+    let horizon = world.spec().horizon.unwrap_or(1);
+    of_episode(world.start_value(&world.mdp().backward_induction(1.0, horizon)?.values))
+}
+
+fn of_season(world: &Markdown) -> Result<Optimum, RegistryError> {
+    of_episode(world.mdp()?.backward_induction(1.0, 12)?.values[world.start()])
+}
+
 fn classic_control() -> Vec<Entry> {
     vec![
         Entry {
@@ -248,6 +300,22 @@ fn retail_worlds() -> Vec<Entry> {
             actions: "0, 10, 20, 30 % off",
             make: || Ok(Box::new(SmallPromotion::new(52))),
             optimum: Some(small_promotion_optimum),
+        },
+        Entry {
+            id: "Markdown-v0",
+            about: "a season's stock by price cuts",
+            observation: "week, stock, last depth",
+            actions: "0 to 50 % off",
+            make: || Ok(Box::new(Markdown::new(None))),
+            optimum: Some(|| of_season(&Markdown::new(None))),
+        },
+        Entry {
+            id: "BudgetMarkdown-v0",
+            about: "the same with three cuts at most",
+            observation: "week, stock, last depth, cuts left",
+            actions: "0 to 50 % off, masked by budget",
+            make: || Ok(Box::new(Markdown::new(Some(3)))),
+            optimum: Some(|| of_season(&Markdown::new(Some(3)))),
         },
         Entry {
             id: "Promotion-v0",
