@@ -22,7 +22,10 @@ pub mod train;
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
 pub use checkpoint::Archive;
-pub use dqn::{DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel, TargetUpdate};
+pub use dqn::{
+    BootstrappedConfig, BootstrappedDqn, DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel,
+    TargetUpdate,
+};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
 pub use replay::{Priorities, Replay, ReplayConfig};
