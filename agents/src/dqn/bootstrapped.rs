@@ -1,7 +1,7 @@
 //! Exploration by disagreement: an ensemble of Q-networks, one of which is followed per episode.
 
 use super::agent::epsilon_greedy;
-use super::config::DqnConfig;
+use super::config::{DqnConfig, TargetUpdate};
 use super::loss::{self, argmax};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
 use crate::checkpoint::Archive;
@@ -44,6 +44,7 @@ impl Default for BootstrappedConfig {
             batch_size: 128,
             learning_rate: Linear::constant(1e-3),
             epsilon: Linear::constant(0.0),
+            target_update: TargetUpdate::Hard { every: 4 },
             ..DqnConfig::default()
         };
         Self { n_members: 10, prior_scale: 3.0, keep: 1.0, dqn }

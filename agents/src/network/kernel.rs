@@ -148,6 +148,34 @@ impl Product<'_> {
                 }
             }
         }
+        let mut sums = self.accumulate::<S, ROWS, VECTORS>(simd, first_row, sums);
+        for (q, sum) in sums.iter_mut().enumerate() {
+            match self.finish {
+                Finish::Keep => {}
+                Finish::Relu => relu(simd, sum),
+                Finish::Gate(gate) => {
+                    let gate = load::<S, VECTORS>(simd, &gate[span(q)]);
+                    for v in 0..VECTORS {
+                        let zero = simd.splat_f32s(0.0);
+                        let open = simd.greater_than_f32s(gate[v], zero);
+                        sum[v] = simd.select_f32s(open, sum[v], zero);
+                    }
+                }
+            }
+            store::<S, VECTORS>(simd, &mut self.output[span(q)], sum);
+        }
+        ROWS
+    }
+
+    /// The sums of one tile. They go in and out by value: an array that is also indexed by a
+    /// variable elsewhere would be kept in memory all along.
+    #[inline(always)]
+    fn accumulate<S: Simd, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        first_row: usize,
+        mut sums: [[S::f32s; VECTORS]; ROWS],
+    ) -> [[S::f32s; VECTORS]; ROWS] {
         let panel = S::as_simd_f32s(self.panel).0.as_chunks::<VECTORS>().0;
         if self.left.transposed {
             let rows = self.left.values.chunks_exact(self.left.width);
@@ -168,22 +196,7 @@ impl Product<'_> {
                 }
             }
         }
-        for (q, sum) in sums.iter_mut().enumerate() {
-            match self.finish {
-                Finish::Keep => {}
-                Finish::Relu => relu(simd, sum),
-                Finish::Gate(gate) => {
-                    let gate = load::<S, VECTORS>(simd, &gate[span(q)]);
-                    for v in 0..VECTORS {
-                        let zero = simd.splat_f32s(0.0);
-                        let open = simd.greater_than_f32s(gate[v], zero);
-                        sum[v] = simd.select_f32s(open, sum[v], zero);
-                    }
-                }
-            }
-            store::<S, VECTORS>(simd, &mut self.output[span(q)], sum);
-        }
-        ROWS
+        sums
     }
 
     /// A few rows against a matrix that is read where it lies.
@@ -239,8 +252,8 @@ impl Product<'_> {
         if self.left.width < SPARSE_WIDTH || self.right.transposed {
             return false;
         }
-        let filled: u32 = self.left.values.iter().map(|&value| u32::from(value != 0.0)).sum();
-        filled as usize * 16 < self.left.values.len()
+        let count = |n: u32, value: &f32| n.wrapping_add(u32::from(*value != 0.0));
+        self.left.values.iter().fold(0, count) as usize * 16 < self.left.values.len()
     }
 
     /// One multiple of a row of `right` for every number on the left that is not zero, in the same
