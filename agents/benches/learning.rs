@@ -68,14 +68,14 @@ fn forward_of_one_observation(bencher: Bencher, width: usize) {
 }
 
 /// Act, store and update once per step, on made-up transitions.
-fn whole_agent(bencher: Bencher, (width, batch_size): (usize, usize), change: DqnConfig) {
+fn whole_agent(bencher: Bencher, (width, batch_size): (usize, usize), change: &DqnConfig) {
     let config = DqnConfig {
         hidden: vec![width, width],
         batch_size,
         warm_up: 1_000,
         epsilon: Linear::constant(0.1),
         target_update: TargetUpdate::Hard { every: 500 },
-        ..change
+        ..change.clone()
     };
     let space = BoxSpace::new(vec![-9.0; N_FEATURES], vec![9.0; N_FEATURES]);
     let spec = EnvSpec {
@@ -118,7 +118,7 @@ fn plain() -> DqnConfig {
 
 #[divan::bench(args = SIZES)]
 fn act_store_update(bencher: Bencher, size: (usize, usize)) {
-    whole_agent(bencher, size, plain());
+    whole_agent(bencher, size, &plain());
 }
 
 #[divan::bench(args = SIZES)]
@@ -129,5 +129,5 @@ fn act_store_update_with_all_of_rainbow(bencher: Bencher, size: (usize, usize)) 
         priorities: Some(promopt_agents::Priorities::default()),
         ..DqnConfig::default()
     };
-    whole_agent(bencher, size, change);
+    whole_agent(bencher, size, &change);
 }

@@ -108,13 +108,16 @@ fn the_export_is_a_member_with_its_prior() -> Result<(), AgentError> {
 }
 
 #[test]
-fn deep_sea_10_is_solved_within_1000_episodes() -> Result<(), AgentError> {
-    // Uniform play finds the treasure once in 1024 episodes and would not repeat it.
-    let mut env = DeepSea::new(10, Some(7));
+#[expect(clippy::print_stderr, reason = "the figures belong to the proof")]
+fn deep_sea_is_solved_in_fewer_episodes_than_luck_needs() -> Result<(), AgentError> {
+    // Within 1000 · (n / 10)² episodes; uniform play finds the treasure once in 2ⁿ.
+    let n = if std::env::var_os("RUN_SLOW").is_some() { 10 } else { 6 };
+    let within = 10 * (n * n) as u64;
+    let mut env = DeepSea::new(n, Some(7));
     let mut agent = agent(BootstrappedConfig::default(), &env, 7)?;
     let mut found = 0;
     let mut episodes = 0;
-    while found < 10 && episodes < 1_000 {
+    while found < 10 && episodes < within {
         let (total, _) = dive(&mut agent, &mut env, episodes)?;
         found += u32::from(total > 0.5);
         episodes += 1;
@@ -131,6 +134,7 @@ fn deep_sea_10_is_solved_within_1000_episodes() -> Result<(), AgentError> {
             break;
         }
     }
-    eprintln!("deep sea 10: found 10 times within {episodes} episodes; greedy return {total:.3}");
+    assert!((total - env.optimal_return()).abs() < 1e-9, "{total}");
+    eprintln!("deep sea {n}: found 10 times within {episodes} episodes; greedy return {total:.3}");
     Ok(())
 }
