@@ -1,4 +1,4 @@
-//! Learn: deep Q-networks on candle, linear bandits, and the loop that trains them on any world.
+//! Learn: deep Q-networks, linear bandits, and the loop that trains them on any world.
 //!
 //! Agents see observations, masks and rewards, and know nothing of what they stand for. What an
 //! agent has learned leaves as a [`Snapshot`], which decides in plain numbers without this crate.

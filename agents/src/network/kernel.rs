@@ -236,8 +236,14 @@ impl Product<'_> {
         };
         let left = &self.left.values[row * self.left.width..][..self.depth];
         for (&value, right) in left.iter().zip(self.right.values.chunks_exact(self.right.width)) {
-            let right = load::<S, VECTORS>(simd, &right[first..first + used]);
-            multiply_add(simd, value, &right, &mut sum);
+            let right = &right[first..first + used];
+            match S::as_simd_f32s(right).0.first_chunk::<VECTORS>() {
+                Some(right) => multiply_add(simd, value, right, &mut sum),
+                None => {
+                    let right = load::<S, VECTORS>(simd, right);
+                    multiply_add(simd, value, &right, &mut sum);
+                }
+            }
         }
         if let Finish::Relu = self.finish {
             relu(simd, &mut sum);
