@@ -1,4 +1,4 @@
-//! Learn: deep Q-networks on candle, linear bandits, and the loop that trains them on any world.
+//! Learn: deep Q-networks, linear bandits, and the loop that trains them on any world.
 //!
 //! Agents see observations, masks and rewards, and know nothing of what they stand for. What an
 //! agent has learned leaves as a [`Snapshot`], which decides in plain numbers without this crate.
@@ -24,7 +24,10 @@ pub mod train;
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
 pub use checkpoint::Archive;
-pub use dqn::{DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel, TargetUpdate};
+pub use dqn::{
+    BootstrappedConfig, BootstrappedDqn, DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel,
+    TargetUpdate,
+};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
 pub use replay::{Priorities, Replay, ReplayConfig};

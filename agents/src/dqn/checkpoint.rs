@@ -1,6 +1,7 @@
 //! Everything that decides what the agent will do next, written down and taken over again.
 
 use super::agent::DqnAgent;
+use super::bootstrapped::BootstrappedDqn;
 use super::learner::DqnLearner;
 use crate::checkpoint::Archive;
 use crate::error::AgentError;
@@ -36,9 +37,12 @@ impl DqnLearner {
         if self.optimiser.restore(steps, &first, &second) {
             return Ok(());
         }
-        let problem = "found moments of another length".to_owned();
-        Err(AgentError::Checkpoint { problem })
+        Err(other_moments())
     }
+}
+
+fn other_moments() -> AgentError {
+    AgentError::Checkpoint { problem: "found moments of another length".to_owned() }
 }
 
 impl DqnAgent {
@@ -58,6 +62,65 @@ impl DqnAgent {
         self.observed = archive.get_one("dqn.observed")?;
         self.sampler = archive.get_stream("dqn.sampler")?;
         self.noise = archive.get_stream("dqn.acting_noise")?;
+        Ok(())
+    }
+}
+
+impl BootstrappedDqn {
+    pub(super) fn write_checkpoint(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("bootstrapped.config", &self.config)?;
+        for (index, member) in self.members.iter().enumerate() {
+            let of = |part: &str| format!("bootstrapped.{index}.{part}");
+            let (steps, first, second) = member.optimiser.state();
+            archive.put(&of("online"), member.online.parameters());
+            archive.put(&of("target"), member.target.parameters());
+            archive.put(&of("prior"), member.prior.parameters());
+            archive.put(&of("adam.steps"), &[steps.unsigned_abs()]);
+            archive.put(&of("adam.first"), first);
+            archive.put(&of("adam.second"), second);
+        }
+        self.replay.save(archive, "bootstrapped.replay")?;
+        self.n_step.save(archive, "bootstrapped.n_step");
+        archive.put("bootstrapped.keepers", &self.keepers);
+        archive.put("bootstrapped.followed", &self.followed);
+        archive.put("bootstrapped.counters", &[self.observed, self.updates]);
+        archive.put_stream("bootstrapped.sampler", &self.sampler)?;
+        archive.put_stream("bootstrapped.draws", &self.draws)
+    }
+
+    pub(super) fn read_checkpoint(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("bootstrapped.config", &self.config)?;
+        for (index, member) in self.members.iter_mut().enumerate() {
+            let of = |part: &str| format!("bootstrapped.{index}.{part}");
+            for (name, network) in [
+                ("online", &mut member.online),
+                ("target", &mut member.target),
+                ("prior", &mut member.prior),
+            ] {
+                let n = network.parameters().len();
+                let stored = archive.get_n(&of(name), n)?;
+                network.parameters_mut().copy_from_slice(&stored);
+            }
+            let steps: u32 = archive.get_one(&of("adam.steps"))?;
+            let (first, second): (Vec<f32>, Vec<f32>) =
+                (archive.get(&of("adam.first"))?, archive.get(&of("adam.second"))?);
+            let steps = i32::try_from(steps).unwrap_or(i32::MAX);
+            if !member.optimiser.restore(steps, &first, &second) {
+                return Err(other_moments());
+            }
+        }
+        self.replay.load(archive, "bootstrapped.replay")?;
+        self.n_step.load(archive, "bootstrapped.n_step", self.n_features)?;
+        self.keepers = archive.get_n("bootstrapped.keepers", self.replay.len())?;
+        self.followed = archive.get("bootstrapped.followed")?;
+        if self.followed.iter().any(|&member| member as usize >= self.members.len()) {
+            let problem = "found a lane that follows no member".to_owned();
+            return Err(AgentError::Checkpoint { problem });
+        }
+        let counters: Vec<u64> = archive.get_n("bootstrapped.counters", 2)?;
+        (self.observed, self.updates) = (counters[0], counters[1]);
+        self.sampler = archive.get_stream("bootstrapped.sampler")?;
+        self.draws = archive.get_stream("bootstrapped.draws")?;
         Ok(())
     }
 }

@@ -169,7 +169,7 @@ impl DqnLearner {
         let parameters = self.online.parameters_mut();
         let gradient_norm = self.optimiser.step(parameters, &self.gradient, learning_rate, clip);
         self.updates += 1;
-        self.follow();
+        self.config.target_update.apply(self.updates, &self.online, &mut self.target);
         let mean_q = self.mean_score(batch);
         Ok(Metrics { loss, mean_q, epsilon, gradient_norm, learning_rate })
     }
@@ -204,14 +204,17 @@ impl DqnLearner {
             None => Ok(()),
         }
     }
+}
 
-    fn follow(&mut self) {
-        match self.config.target_update {
-            TargetUpdate::Soft { rate } => self.target.move_towards(&self.online, rate as f32),
-            TargetUpdate::Hard { every } if self.updates.is_multiple_of(every) => {
-                self.target.move_towards(&self.online, 1.0);
+impl TargetUpdate {
+    /// Moves the target after so many updates.
+    pub(super) fn apply(self, updates: u64, online: &Mlp, target: &mut Mlp) {
+        match self {
+            Self::Soft { rate } => target.move_towards(online, rate as f32),
+            Self::Hard { every } if updates.is_multiple_of(every) => {
+                target.move_towards(online, 1.0);
             }
-            TargetUpdate::Hard { .. } => {}
+            Self::Hard { .. } => {}
         }
     }
 }

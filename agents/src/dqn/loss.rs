@@ -68,6 +68,22 @@ pub(crate) fn targets(
     }
 }
 
+/// Loss of an error `e` of a mean return, and its slope: `e² / 2` up to `δ`, `δ (|e| − δ/2)` beyond
+/// (Huber 1964), or squared everywhere.
+pub(crate) fn of_error(error: f32, config: &DqnConfig) -> (f32, f32) {
+    let delta = delta(config);
+    let clipped = error.clamp(-delta, delta);
+    // Both pieces are c(e − c/2) with c the clipped error.
+    (clipped * (error - clipped / 2.0), clipped)
+}
+
+fn delta(config: &DqnConfig) -> f32 {
+    match config.loss {
+        ErrorLoss::Huber => config.huber_delta as f32,
+        ErrorLoss::Squared => f32::INFINITY,
+    }
+}
+
 /// What the losses of a batch are computed from and into.
 #[derive(Debug, Default)]
 pub(crate) struct Losses {
@@ -91,10 +107,6 @@ impl Losses {
         targets: &[f32],
     ) -> f64 {
         let (n_atoms, n) = (head.n_atoms(), batch.len());
-        let delta = match config.loss {
-            ErrorLoss::Huber => config.huber_delta as f32,
-            ErrorLoss::Squared => f32::INFINITY,
-        };
         self.taken.resize(n * n_atoms, 0.0);
         self.errors.resize(n, 0.0);
         let mut sum = 0.0;
@@ -105,9 +117,9 @@ impl Losses {
             let loss = match head.model {
                 ReturnModel::Mean => {
                     *size = own[0] - target[0];
-                    gradient[0] = size.clamp(-delta, delta);
-                    // e²/2 inside and δ(|e| − δ/2) outside are both c(e − c/2), c the clipped e.
-                    gradient[0] * (*size - gradient[0] / 2.0)
+                    let (loss, slope) = of_error(*size, config);
+                    gradient[0] = slope;
+                    loss
                 }
                 ReturnModel::Categorical { .. } => {
                     gradient.copy_from_slice(own);
@@ -117,7 +129,7 @@ impl Losses {
                     both.0
                 }
                 ReturnModel::Quantile { .. } => {
-                    *size = quantile::huber(&head.support, own, target, delta, gradient);
+                    *size = quantile::huber(&head.support, own, target, delta(config), gradient);
                     *size
                 }
             };

@@ -1,6 +1,7 @@
 //! Deep Q-networks: one agent with every component of Rainbow as a switch.
 
 mod agent;
+mod bootstrapped;
 mod categorical;
 mod checkpoint;
 mod config;
@@ -10,5 +11,6 @@ mod loss;
 mod quantile;
 
 pub use agent::DqnAgent;
+pub use bootstrapped::{BootstrappedConfig, BootstrappedDqn};
 pub use config::{DqnConfig, ErrorLoss, ReturnModel, TargetUpdate};
 pub use learner::DqnLearner;

@@ -9,6 +9,9 @@ use pulp::{Arch, Simd, WithSimd};
 /// Rows of a register tile: 6 × 2 vectors leave room for two loads and a broadcast in 16 registers.
 const TILE_ROWS: usize = 6;
 
+/// Narrower left sides are not looked through for zeros.
+const SPARSE_WIDTH: usize = 32;
+
 /// What the sums start from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Start<'a> {
@@ -145,6 +148,34 @@ impl Product<'_> {
                 }
             }
         }
+        let mut sums = self.accumulate::<S, ROWS, VECTORS>(simd, first_row, sums);
+        for (q, sum) in sums.iter_mut().enumerate() {
+            match self.finish {
+                Finish::Keep => {}
+                Finish::Relu => relu(simd, sum),
+                Finish::Gate(gate) => {
+                    let gate = load::<S, VECTORS>(simd, &gate[span(q)]);
+                    for v in 0..VECTORS {
+                        let zero = simd.splat_f32s(0.0);
+                        let open = simd.greater_than_f32s(gate[v], zero);
+                        sum[v] = simd.select_f32s(open, sum[v], zero);
+                    }
+                }
+            }
+            store::<S, VECTORS>(simd, &mut self.output[span(q)], sum);
+        }
+        ROWS
+    }
+
+    /// The sums of one tile. They go in and out by value: an array that is also indexed by a
+    /// variable elsewhere would be kept in memory all along.
+    #[inline(always)]
+    fn accumulate<S: Simd, const ROWS: usize, const VECTORS: usize>(
+        &self,
+        simd: S,
+        first_row: usize,
+        mut sums: [[S::f32s; VECTORS]; ROWS],
+    ) -> [[S::f32s; VECTORS]; ROWS] {
         let panel = S::as_simd_f32s(self.panel).0.as_chunks::<VECTORS>().0;
         if self.left.transposed {
             let rows = self.left.values.chunks_exact(self.left.width);
@@ -165,25 +196,10 @@ impl Product<'_> {
                 }
             }
         }
-        for (q, sum) in sums.iter_mut().enumerate() {
-            match self.finish {
-                Finish::Keep => {}
-                Finish::Relu => relu(simd, sum),
-                Finish::Gate(gate) => {
-                    let gate = load::<S, VECTORS>(simd, &gate[span(q)]);
-                    for v in 0..VECTORS {
-                        let zero = simd.splat_f32s(0.0);
-                        let open = simd.greater_than_f32s(gate[v], zero);
-                        sum[v] = simd.select_f32s(open, sum[v], zero);
-                    }
-                }
-            }
-            store::<S, VECTORS>(simd, &mut self.output[span(q)], sum);
-        }
-        ROWS
+        sums
     }
 
-    /// A few rows against a matrix that is read where it lies, zeros of the left side skipped.
+    /// A few rows against a matrix that is read where it lies.
     #[inline(always)]
     fn rows_in_place<S: Simd>(&mut self, simd: S) {
         let lanes = S::F32_LANES;
@@ -220,9 +236,13 @@ impl Product<'_> {
         };
         let left = &self.left.values[row * self.left.width..][..self.depth];
         for (&value, right) in left.iter().zip(self.right.values.chunks_exact(self.right.width)) {
-            if value != 0.0 {
-                let right = load::<S, VECTORS>(simd, &right[first..first + used]);
-                multiply_add(simd, value, &right, &mut sum);
+            let right = &right[first..first + used];
+            match S::as_simd_f32s(right).0.first_chunk::<VECTORS>() {
+                Some(right) => multiply_add(simd, value, right, &mut sum),
+                None => {
+                    let right = load::<S, VECTORS>(simd, right);
+                    multiply_add(simd, value, &right, &mut sum);
+                }
             }
         }
         if let Finish::Relu = self.finish {
@@ -230,6 +250,49 @@ impl Product<'_> {
         }
         store::<S, VECTORS>(simd, &mut self.output[span], &sum);
         used
+    }
+
+    /// Whether the left side is nearly all zeros, as one-hot observations are.
+    #[inline(always)]
+    fn is_sparse(&self) -> bool {
+        if self.left.width < SPARSE_WIDTH || self.right.transposed {
+            return false;
+        }
+        let count = |n: u32, value: &f32| n.wrapping_add(u32::from(*value != 0.0));
+        self.left.values.iter().fold(0, count) as usize * 16 < self.left.values.len()
+    }
+
+    /// One multiple of a row of `right` for every number on the left that is not zero, in the same
+    /// order as the other ways: the bits are the same.
+    #[inline(always)]
+    fn multiples(&mut self) {
+        if let Start::Zero = self.start {
+            self.output.fill(0.0);
+        }
+        let columns = self.columns;
+        for (row, left) in self.left.values.chunks_exact(self.left.width).enumerate() {
+            if let Start::Bias(bias) = self.start {
+                self.output[row * columns..][..columns].copy_from_slice(bias);
+            }
+            for (at, chunk) in left.chunks(SPARSE_WIDTH).enumerate() {
+                if chunk.iter().fold(0, |bits, value| bits | value.to_bits() << 1) == 0 {
+                    continue;
+                }
+                for (k, &value) in chunk.iter().enumerate().filter(|(_, value)| **value != 0.0) {
+                    let k = at * SPARSE_WIDTH + k;
+                    let (to, from) = if self.left.transposed { (k, row) } else { (row, k) };
+                    let right = &self.right.values[from * columns..][..columns];
+                    let sums = &mut self.output[to * columns..][..columns];
+                    for (sum, right) in sums.iter_mut().zip(right) {
+                        *sum = value.mul_add(*right, *sum);
+                    }
+                }
+            }
+            if let Finish::Relu = self.finish {
+                let sums = &mut self.output[row * columns..][..columns];
+                sums.iter_mut().for_each(|sum| *sum = if *sum < 0.0 { 0.0 } else { *sum });
+            }
+        }
     }
 
     /// Whether packing would cost more than it saves.
@@ -245,6 +308,9 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
+        if self.is_sparse() {
+            return self.multiples();
+        }
         if self.reads_in_place() {
             return self.rows_in_place(simd);
         }

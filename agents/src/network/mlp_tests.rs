@@ -158,3 +158,36 @@ fn the_export_is_the_network_without_noise() -> Result<(), AgentError> {
     assert!(matches!(network.export(1.0), Err(AgentError::NotFinite { .. })));
     Ok(())
 }
+
+#[test]
+fn nearly_empty_observations_give_the_bits_of_the_dense_way() -> Result<(), AgentError> {
+    // 70 features: below 5 of them the sparse way is taken, so one row of each kind is compared
+    // alone (sparse) and in a batch that is dense on the whole.
+    let shape = MlpShape::new(70, &[20, 9], 3);
+    let network = Mlp::new(shape, Normalisation::identity(70), &mut SeedTree::new(1).stream())?;
+    let mut observations = numbers(70 * 8, 2);
+    for (row, observation) in observations.chunks_mut(70).enumerate().skip(3) {
+        observation.fill(0.0);
+        observation[13 * row % 70] = 1.5;
+        observation[69] = -0.5;
+    }
+    let by_output = numbers(3 * 8, 3);
+    let run = |rows: std::ops::Range<usize>| -> Result<_, AgentError> {
+        let (mut memory, mut gradient) = (Activations::default(), vec![0.0; 20 * 70 + 20]);
+        gradient.resize(network.parameters().len(), 0.0);
+        let observations = &observations[70 * rows.start..70 * rows.end];
+        let outputs = network.forward(observations, &mut memory)?.to_vec();
+        network.backward(&mut memory, &by_output[3 * rows.start..3 * rows.end], &mut gradient)?;
+        Ok((outputs, gradient))
+    };
+    let (outputs, _) = run(0..8)?;
+    let (sparse, mut gradient) = run(3..8)?;
+    assert_eq!(sparse, outputs[9..]);
+    let candle = network.clone().with_backend(Backend::Candle);
+    let mut memory = Activations::default();
+    candle.forward(&observations[210..], &mut memory)?;
+    gradient.iter_mut().for_each(|g| *g = -*g);
+    candle.backward(&mut memory, &by_output[9..], &mut gradient)?;
+    assert!(gradient.iter().all(|g| g.abs() < 1e-5));
+    Ok(())
+}

@@ -104,6 +104,46 @@ impl Mlp {
         Ok(QNetwork { mean, scale, hidden, head })
     }
 
+    /// `self + factor · other`, divided by `reward_scale`, as one network of twice the width: the two
+    /// hidden parts lie side by side and do not touch. Both must be of one shape.
+    ///
+    /// # Errors
+    /// [`AgentError::NotFinite`] when any weight diverged.
+    pub fn export_sum(
+        &self,
+        other: &Self,
+        factor: f32,
+        reward_scale: f32,
+    ) -> Result<QNetwork, AgentError> {
+        debug_assert_eq!(self.shape, other.shape);
+        let pairs = self.export_hidden()?.into_iter().zip(other.export_hidden()?);
+        let beside = |(at, (a, b)): (usize, (Dense, Dense))| {
+            let (n_in, n_out) = (if at == 0 { a.n_in } else { 2 * a.n_in }, 2 * a.n_out);
+            let mut weight = vec![0.0; n_in * n_out];
+            let rows = a.weight.chunks_exact(a.n_in).chain(b.weight.chunks_exact(b.n_in));
+            for (to, (own, row)) in weight.chunks_exact_mut(n_in).zip(rows).enumerate() {
+                let from = if at > 0 && to >= a.n_out { a.n_in } else { 0 };
+                own[from..from + a.n_in].copy_from_slice(row);
+            }
+            Dense { weight, bias: [a.bias, b.bias].concat(), n_in, n_out }
+        };
+        let hidden: Vec<Dense> = pairs.enumerate().map(beside).collect();
+        let all = 0..self.shape.n_outputs;
+        let (a, b) = (
+            self.export_outputs(all.clone(), 1, reward_scale),
+            other.export_outputs(all, 1, reward_scale / factor),
+        );
+        let rows = a.weight.chunks_exact(a.n_in).zip(b.weight.chunks_exact(b.n_in));
+        let head = QHead::Plain(Dense {
+            weight: rows.flat_map(|(a, b)| a.iter().chain(b).copied()).collect(),
+            bias: a.bias.iter().zip(&b.bias).map(|(a, b)| a + b).collect(),
+            n_in: 2 * a.n_in,
+            n_out: a.n_out,
+        });
+        let (mean, scale) = (self.normalisation.mean.clone(), self.normalisation.scale.clone());
+        Ok(QNetwork { mean, scale, hidden, head })
+    }
+
     /// Transposed to `[n_out, n_in]`.
     fn dense(&self, layer: &Layer, outputs: Range<usize>, group: usize, divisor: f32) -> Dense {
         let (weight, bias) =
