@@ -26,13 +26,13 @@ pub struct KnapsackConfig {
     /// Deviations from the estimate in units of the posterior's, not negative. 1 is Thompson
     /// sampling; less explores less, which is better over a known, finite horizon.
     ///
-    /// `width`, `decay` and `prior` were chosen among 31 settings by the mean expected reward over 20
-    /// to 30 seeds on each of 12 random worlds of five arms: these earned 0.983 of the bound, Thompson
-    /// sampling with a uniform prior 0.976.
+    /// `width`, `decay` and `prior` were chosen by the mean expected reward over 20 to 30 seeds: among
+    /// 31 settings on 12 random worlds of five arms, then among 15 on 16 worlds of hits of 1 to 16 %.
+    /// These earned 0.982 of the bound on the latter; the best settings differ by less than 0.001.
     #[serde(default = "narrow")]
     pub width: f64,
     /// Power of the share of decisions that are left by which the width falls, not negative.
-    #[serde(default = "slow")]
+    #[serde(default = "steady")]
     pub decay: f64,
     /// Parameters of the Beta prior of every share, above 0. Belief in more than arms will bring is
     /// what makes them tried.
@@ -51,8 +51,8 @@ fn narrow() -> f64 {
     0.6
 }
 
-fn slow() -> f64 {
-    0.3
+fn steady() -> f64 {
+    0.6
 }
 
 fn hopeful() -> (f64, f64) {
@@ -72,7 +72,7 @@ impl KnapsackConfig {
             budget,
             horizon,
             width: narrow(),
-            decay: slow(),
+            decay: steady(),
             prior: hopeful(),
             draws: sixteen(),
             epsilon: 0.0,
