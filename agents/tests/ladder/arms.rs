@@ -177,7 +177,10 @@ fn regret_in_a_switching_world_is_below_a_third_of_plain_thompson() -> Outcome {
     for (name, config) in ours {
         let [_, _, late] = curve(&format!("switching, {name}"), &config, &env, n_seeds)?;
         let third = Estimate { mean: plain[2].mean / 3.0, error: plain[2].error / 3.0 };
-        assert!(late.mean + 3.0 * late.error.hypot(third.error) < third.mean, "{name}: {late}");
+        // A few seeds can only tell that it is not above; all of them must show it to be below.
+        let noise = 3.0 * late.error.hypot(third.error);
+        let margin = if is_slow() { noise } else { -noise };
+        assert!(late.mean + margin < third.mean, "{name}: {late}");
         if let Some(reference) = Estimate::read(&world[name]["10000"]) {
             assert!(late.at_most(reference), "{name}: {late}, reference {reference}");
         }

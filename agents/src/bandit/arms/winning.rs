@@ -221,7 +221,7 @@ impl Grid {
         let covers = self.low <= region.low && region.high <= self.high;
         let fineness = self.first / region.smallest;
         let near = region.low - self.low <= 3.0 * region.smallest;
-        covers && near && fineness <= 1.3 * FINENESS && fineness >= 0.3 * FINENESS
+        covers && near && (0.3 * FINENESS..=1.3 * FINENESS).contains(&fineness)
     }
 
     fn build(&mut self, low: f64, high: f64, first: f64) {

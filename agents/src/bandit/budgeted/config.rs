@@ -26,20 +26,20 @@ pub struct KnapsackConfig {
     /// Deviations from the estimate in units of the posterior's, not negative. 1 is Thompson
     /// sampling; less explores less, which is better over a known, finite horizon.
     ///
-    /// `width`, `decay` and `prior` were chosen among 31 settings by the mean expected reward over 20
-    /// to 30 seeds on each of 12 random worlds of five arms: these earned 0.983 of the bound, Thompson
-    /// sampling with a uniform prior 0.976.
+    /// `width`, `decay` and `prior` were chosen by the mean expected reward over 20 to 30 seeds:
+    /// among 31 settings on 12 random worlds of five arms, then among 15 on 16 worlds whose hits
+    /// have chances of 1 to 16 %. These earned 0.983 and 0.981 of the bound; the best settings differ by less than 0.001.
     #[serde(default = "narrow")]
     pub width: f64,
     /// Power of the share of decisions that are left by which the width falls, not negative.
-    #[serde(default = "slow")]
+    #[serde(default = "steady")]
     pub decay: f64,
     /// Parameters of the Beta prior of every share, above 0. Belief in more than arms will bring is
     /// what makes them tried.
     #[serde(default = "hopeful")]
     pub prior: (f64, f64),
-    /// Draws from the posterior per decision, at least 1: the decision's distribution is the mean of
-    /// their best mixes.
+    /// Draws from the posterior per decision, at least 1: the decision's distribution is the mean
+    /// of their best mixes.
     #[serde(default = "sixteen")]
     pub draws: usize,
     /// Share of uniform decisions over what is affordable, in `[0, 1]`.
@@ -51,7 +51,7 @@ fn narrow() -> f64 {
     0.6
 }
 
-fn slow() -> f64 {
+fn steady() -> f64 {
     0.3
 }
 
@@ -72,7 +72,7 @@ impl KnapsackConfig {
             budget,
             horizon,
             width: narrow(),
-            decay: slow(),
+            decay: steady(),
             prior: hopeful(),
             draws: sixteen(),
             epsilon: 0.0,
