@@ -5,7 +5,7 @@ use crate::error::{AgentError, same_length};
 use promopt_envs::{ActionId, ActionMask};
 use promopt_policies::{Decision, LinearPolicy, Policy, QPolicy};
 use rand::RngCore;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One step of one lane, borrowed from whoever played it.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,8 @@ pub struct Metrics {
 
 /// What an agent has learned, free of the agent: greedy over its scores (`epsilon` is 0 and may be
 /// raised by the caller).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Snapshot {
     /// A Q-network.
     Network(QPolicy),

@@ -4,6 +4,7 @@
 
 pub mod baseline;
 pub mod bundle;
+pub mod categorical;
 pub mod distribution;
 pub mod greedy;
 pub mod linear;
@@ -20,6 +21,7 @@ pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 pub use bundle::{
     Bundle, BundleError, BundleParts, Manifest, golden_rows, load_bundle, write_bundle,
 };
+pub use categorical::CategoricalHead;
 pub use distribution::ActionDistribution;
 pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};

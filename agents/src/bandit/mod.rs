@@ -1,6 +1,10 @@
 //! Contextual bandits: models of what each action earns, and doubt that drives exploration.
 
+pub mod arms;
+pub mod budgeted;
 mod config;
+pub mod continuous;
+pub mod delayed;
 mod decision;
 mod explore;
 mod features;
