@@ -1,6 +1,6 @@
 //! Budgeted bandit: arms that pay and cost when they hit, and a budget for the whole episode.
 
-use super::episode::Episode;
+use crate::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
 use crate::error::EnvError;
 use crate::knapsack::best_mix;

@@ -1,6 +1,6 @@
 //! Switching bandit: Bernoulli arms whose probabilities change all at once, without notice.
 
-use super::episode::Episode;
+use crate::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
