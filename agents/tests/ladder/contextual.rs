@@ -5,6 +5,8 @@
 //! 219.5 ± 1.6 for Thompson(¼); log: Vowpal Wabbit's SquareCB .9947 online, MTR .9902, DR .9881, IPS
 //! .9839 of the gain of the best policy over the uniform one.
 
+#![allow(clippy::print_stderr, reason = "a proof prints its figures")]
+
 use crate::contextual_worlds::{Figure, LinearWorld, LogWorld, Table, play_table, slow};
 use promopt_agents::bandit::{
     Exploration, FromLogConfig, Objective, RegressorBandit, RegressorBanditConfig, RegressorConfig,
