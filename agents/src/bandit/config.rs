@@ -18,11 +18,14 @@ pub struct LinUcbConfig {
     pub epsilon: f64,
     /// Multiplies rewards before learning; `alpha` is in units of the scaled reward.
     pub reward_scale: f64,
+    /// Whether each model has an intercept. Without it, doubt is only about the features: less to
+    /// explore when rewards are known to be linear through the origin.
+    pub intercept: bool,
 }
 
 impl Default for LinUcbConfig {
     fn default() -> Self {
-        Self { alpha: 1.0, ridge: 1.0, epsilon: 0.05, reward_scale: 1.0 }
+        Self { alpha: 1.0, ridge: 1.0, epsilon: 0.05, reward_scale: 1.0, intercept: true }
     }
 }
 
@@ -50,6 +53,9 @@ pub struct ThompsonConfig {
     /// How rewards scatter. With the logistic one this is logistic Thompson sampling (Chapelle and Li
     /// 2011); `noise` then multiplies the posterior's standard deviations.
     pub likelihood: Likelihood,
+    /// Whether each model has an intercept. Without it, doubt is only about the features: less to
+    /// explore when rewards are known to be linear through the origin.
+    pub intercept: bool,
 }
 
 impl Default for ThompsonConfig {
@@ -62,6 +68,7 @@ impl Default for ThompsonConfig {
             grid_cells: 64,
             draws: 0,
             likelihood: Likelihood::Gaussian,
+            intercept: true,
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct FeatureMap {
     normalisation: Normalisation,
     n_actions: usize,
     actions: Option<ActionFeatures>,
+    /// 1, or 0 for models through the origin, whose last weight then never moves.
+    constant: f64,
 }
 
 impl FeatureMap {
@@ -71,7 +73,12 @@ impl FeatureMap {
         if let Some(actions) = &actions {
             actions.validate(spec.n_actions)?;
         }
-        Ok(Self { normalisation, n_actions: spec.n_actions, actions })
+        Ok(Self { normalisation, n_actions: spec.n_actions, actions, constant: 1.0 })
+    }
+
+    /// The same map without an intercept.
+    pub(super) fn through_origin(self) -> Self {
+        Self { constant: 0.0, ..self }
     }
 
     pub(super) fn n_features(&self) -> usize {
@@ -120,7 +127,7 @@ impl FeatureMap {
     /// Writes `(x, 1)` to the front of `context`.
     pub(super) fn context(&self, observation: &[f32], context: &mut [f64]) {
         let Normalisation { mean, scale } = &self.normalisation;
-        let features = normalised(observation, mean, scale).map(f64::from).chain([1.0]);
+        let features = normalised(observation, mean, scale).map(f64::from).chain([self.constant]);
         context.iter_mut().zip(features).for_each(|(to, from)| *to = from);
     }
 

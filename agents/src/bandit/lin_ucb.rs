@@ -60,8 +60,9 @@ impl LinUcb {
         actions: Option<ActionFeatures>,
     ) -> Result<Self, AgentError> {
         config.validate()?;
-        let (ridge, reward_scale) = (config.ridge, config.reward_scale);
-        let model = ModelConfig { ridge, reward_scale, likelihood: Likelihood::Gaussian };
+        let LinUcbConfig { ridge, reward_scale, intercept, .. } = config;
+        let likelihood = Likelihood::Gaussian;
+        let model = ModelConfig { ridge, reward_scale, likelihood, intercept };
         let model = LinearModel::new(spec, normalisation, actions, model)?;
         Ok(Self { config, model, bounds: vec![0.0; spec.n_actions] })
     }

@@ -27,6 +27,7 @@ pub(super) struct ModelConfig {
     pub(super) ridge: f64,
     pub(super) reward_scale: f64,
     pub(super) likelihood: Likelihood,
+    pub(super) intercept: bool,
 }
 
 /// A [`RidgeBank`] over the vectors of a [`FeatureMap`], and scratch memory for one decision.
@@ -57,6 +58,7 @@ impl LinearModel {
         config: ModelConfig,
     ) -> Result<Self, AgentError> {
         let features = FeatureMap::new(spec, normalisation, actions)?;
+        let features = if config.intercept { features } else { features.through_origin() };
         let bank = RidgeBank::new(features.n_models(), features.dim(), config.ridge);
         let (width, n) = (bank.width(), features.n_actions());
         let context = vec![0.0; padded(features.n_features() + 1)];

@@ -100,12 +100,18 @@ impl RegressorConfig {
     ) -> Result<Box<dyn Regressor>, AgentError> {
         self.validate()?;
         let model = match *self {
-            Self::Ridge { ridge, reward_scale } => {
-                ModelConfig { ridge, reward_scale, likelihood: Likelihood::Gaussian }
-            }
-            Self::Logistic { ridge } => {
-                ModelConfig { ridge, reward_scale: 1.0, likelihood: Likelihood::Logistic }
-            }
+            Self::Ridge { ridge, reward_scale } => ModelConfig {
+                ridge,
+                reward_scale,
+                likelihood: Likelihood::Gaussian,
+                intercept: true,
+            },
+            Self::Logistic { ridge } => ModelConfig {
+                ridge,
+                reward_scale: 1.0,
+                likelihood: Likelihood::Logistic,
+                intercept: true,
+            },
             Self::Sgd { learning_rate } => {
                 let features = FeatureMap::new(spec, normalisation, actions)?;
                 return Ok(Box::new(AdaGrad::new(features, learning_rate)));

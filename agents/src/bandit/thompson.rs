@@ -70,8 +70,8 @@ impl Thompson {
         actions: Option<ActionFeatures>,
     ) -> Result<Self, AgentError> {
         config.validate()?;
-        let ThompsonConfig { ridge, reward_scale, likelihood, .. } = config;
-        let model = ModelConfig { ridge, reward_scale, likelihood };
+        let ThompsonConfig { ridge, reward_scale, likelihood, intercept, .. } = config;
+        let model = ModelConfig { ridge, reward_scale, likelihood, intercept };
         let model = LinearModel::new(spec, normalisation, actions, model)?;
         Ok(Self { config, model, spread: Vec::new(), winning: vec![0.0; spec.n_actions] })
     }

@@ -1,5 +1,7 @@
 //! The worlds of the contextual rung, and figures with their intervals.
 
+#![allow(clippy::print_stderr, reason = "a proof prints its figures")]
+
 use promopt_agents::{Agent, AgentError, Normalisation, Transition};
 use promopt_envs::{ActionMask, BoxSpace, EnvSpec, SeedTree, Stream};
 use promopt_policies::Policy;
