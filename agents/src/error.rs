@@ -1,6 +1,7 @@
 //! What can go wrong while learning.
 
 use promopt_envs::EnvError;
+use promopt_policies::LogError;
 use thiserror::Error;
 
 /// A failure of an agent or of the training loop.
@@ -85,6 +86,9 @@ pub enum AgentError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The log cannot be learned from.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The environment refused.
     #[error(transparent)]
     Env(#[from] EnvError),

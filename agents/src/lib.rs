@@ -16,6 +16,7 @@ pub mod experiment;
 pub mod network;
 pub mod normalisation;
 pub mod nstep;
+pub mod offline;
 pub mod replay;
 pub mod schedule;
 pub mod train;

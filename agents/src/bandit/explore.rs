@@ -2,8 +2,10 @@
 
 use super::decision::{draw, inverse_gap, mostly};
 use super::features::ActionFeatures;
+use super::model::{load_blocks, save_blocks};
 use super::regressor::{Regressor, RegressorConfig};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, require, same_length};
 use crate::normalisation::Normalisation;
 use promopt_envs::{ActionMask, EnvSpec, SeedTree};
@@ -88,6 +90,7 @@ impl RegressorBanditConfig {
 pub struct RegressorBandit {
     config: RegressorBanditConfig,
     n_features: usize,
+    actions: Option<ActionFeatures>,
     /// One, or the replicas of the bootstrap.
     regressors: Vec<Box<dyn Regressor>>,
     /// Where the bootstrap's weights of each reward grow from.
@@ -121,7 +124,18 @@ impl RegressorBandit {
         let n_features = spec.observation_space.n_features();
         let zeros = vec![0.0; spec.n_actions];
         let (rewards, probabilities) = (zeros.clone(), zeros);
-        Ok(Self { config, n_features, regressors, seed, n_rewards: 0, rewards, probabilities })
+        let actions = actions.cloned();
+        let n_rewards = 0;
+        Ok(Self {
+            config,
+            n_features,
+            actions,
+            regressors,
+            seed,
+            n_rewards,
+            rewards,
+            probabilities,
+        })
     }
 
     fn fill_probabilities(&mut self, observation: &[f32], mask: &ActionMask) {
@@ -198,6 +212,31 @@ impl Agent for RegressorBandit {
         mean.weights.iter_mut().flatten().for_each(|weight| *weight *= share);
         Ok(Snapshot::Linear(LinearPolicy::new(self.name(), mean, 0.0)))
     }
+
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("config", &self.config)?;
+        archive.put_json("action_features", &self.actions)?;
+        archive.put_json("position", &(self.seed.seed(), self.n_rewards))?;
+        for (at, regressor) in self.regressors.iter().enumerate() {
+            save_blocks(archive, &format!("regressor.{at}"), &regressor.state());
+        }
+        Ok(())
+    }
+
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("config", &self.config)?;
+        archive.expect_json("action_features", &self.actions)?;
+        let (seed, n_rewards): (u64, u64) = archive.get_json("position")?;
+        if seed != self.seed.seed() {
+            let problem = "found one of another seed".to_owned();
+            return Err(AgentError::Checkpoint { problem });
+        }
+        for (at, regressor) in self.regressors.iter_mut().enumerate() {
+            load_blocks(archive, &format!("regressor.{at}"), regressor.state_mut())?;
+        }
+        self.n_rewards = n_rewards;
+        Ok(())
+    }
 }
 
 fn add(to: &mut LinearScores, from: &LinearScores) {
@@ -258,6 +297,24 @@ mod tests {
                 assert!(decision.action < 2 && decision.propensity >= 0.05);
             }
         }
+        Ok(())
+    }
+
+    #[test]
+    fn saved_and_loaded_agents_go_on_alike() -> Result<(), AgentError> {
+        let (mask, x) = (ActionMask::all(3), [0.3, -0.2, 0.9]);
+        let bootstrap = Exploration::Bootstrap { replicas: 3 };
+        let mut first = agent(bootstrap.clone(), 0.1)?;
+        let mut second = agent(bootstrap, 0.1)?;
+        (0..9).try_for_each(|i| first.observe(&step(&x, i % 3, i as f64, &mask)))?;
+        let mut archive = Archive::default();
+        first.save(&mut archive)?;
+        second.load(&archive)?;
+        for agent in [&mut first, &mut second] {
+            agent.observe(&step(&x, 1, 5.0, &mask))?;
+        }
+        assert_eq!(first.policy()?, second.policy()?);
+        assert!(agent(Exploration::EpsilonGreedy, 0.1)?.load(&archive).is_err());
         Ok(())
     }
 

@@ -82,6 +82,11 @@ impl FeatureMap {
         self.n_actions
     }
 
+    /// The features of actions, where there are any.
+    pub(super) fn actions(&self) -> Option<&ActionFeatures> {
+        self.actions.as_ref()
+    }
+
     /// Whether all actions share one model.
     pub(super) fn is_shared(&self) -> bool {
         self.actions.is_some()

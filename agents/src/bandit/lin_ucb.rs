@@ -5,6 +5,7 @@ use super::decision::mostly;
 use super::features::ActionFeatures;
 use super::model::{Likelihood, LinearModel, ModelConfig};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
+use crate::checkpoint::Archive;
 use crate::error::AgentError;
 use crate::normalisation::Normalisation;
 use promopt_envs::{ActionMask, EnvSpec};
@@ -97,6 +98,16 @@ impl Agent for LinUcb {
 
     fn policy(&self) -> Result<Snapshot, AgentError> {
         Ok(Snapshot::Linear(self.model.export(self.name())?))
+    }
+
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("config", &self.config)?;
+        self.model.save(archive)
+    }
+
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("config", &self.config)?;
+        self.model.load(archive)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::features::{ActionFeatures, FeatureMap};
 use super::kernel::padded;
 use super::ridge::RidgeBank;
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, same_length};
 use crate::normalisation::Normalisation;
 use promopt_envs::{ActionId, ActionMask, EnvSpec};
@@ -190,10 +191,44 @@ impl LinearModel {
         self.features.export(|model| self.bank.theta(model), factor)
     }
 
+    /// Stores everything that was learned.
+    pub(super) fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("action_features", &self.features.actions())?;
+        save_blocks(archive, "model", &self.bank.state());
+        Ok(())
+    }
+
+    /// Takes over what [`LinearModel::save`] stored.
+    pub(super) fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("action_features", &self.features.actions())?;
+        load_blocks(archive, "model", self.bank.state_mut().into())
+    }
+
     /// Greedy over [`LinearModel::scores`].
     pub(super) fn export(&self, name: &str) -> Result<LinearPolicy, AgentError> {
         Ok(LinearPolicy::new(name, self.scores()?, 0.0))
     }
+}
+
+/// Stores blocks of numbers under one name.
+pub(super) fn save_blocks(archive: &mut Archive, name: &str, blocks: &[&[f64]]) {
+    for (at, block) in blocks.iter().enumerate() {
+        archive.put(&format!("{name}.{at}"), block);
+    }
+}
+
+/// Overwrites all blocks by what was stored under the name, or none of them.
+pub(super) fn load_blocks(
+    archive: &Archive,
+    name: &str,
+    blocks: Vec<&mut [f64]>,
+) -> Result<(), AgentError> {
+    let read = |(at, block): (usize, &&mut [f64])| {
+        archive.get_n::<f64>(&format!("{name}.{at}"), block.len())
+    };
+    let stored = blocks.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    blocks.into_iter().zip(&stored).for_each(|(block, stored)| block.copy_from_slice(stored));
+    Ok(())
 }
 
 /// `1 / (1 + exp(−z))`.
@@ -208,10 +243,11 @@ pub(super) fn logistic(z: f64) -> f64 {
 /// The most likely weights after an example are `θ + s A⁻¹x`, where `s = w (y − σ(m + s v))` has one
 /// root in one unknown, found by Newton's method; the precision then grows by `w p (1 − p) x xᵀ`.
 fn laplace_step(mean: f64, variance: f64, y: f64, weight: f64) -> (f64, f64) {
-    // The root lies between 0 (no step) and w (y − ½ ± ½); bisection guards Newton there.
+    // The root lies between 0 (no step) and w (y − ½ ± ½). A Newton step that leaves the bracket or
+    // does not halve the last one gives way to bisection (as in Press et al. 2007, section 9.4).
     let (mut low, mut high) = (weight * (y - 1.0), weight * y);
-    let mut step = 0.0_f64.clamp(low, high);
-    for _ in 0..30 {
+    let (mut step, mut moved) = (0.0_f64, high - low);
+    for _ in 0..64 {
         let p = logistic(mean + step * variance);
         let excess = step - weight * (y - p);
         if excess > 0.0 {
@@ -219,11 +255,12 @@ fn laplace_step(mean: f64, variance: f64, y: f64, weight: f64) -> (f64, f64) {
         } else {
             low = step
         }
-        let newton = step - excess / (1.0 + weight * p * (1.0 - p) * variance);
-        let next = if (low..=high).contains(&newton) { newton } else { (low + high) / 2.0 };
-        let moved = (next - step).abs();
-        step = next;
-        if moved <= 1e-12 * (1.0 + step.abs()) {
+        let newton = -excess / (1.0 + weight * p * (1.0 - p) * variance);
+        let inside = (low..=high).contains(&(step + newton)) && newton.abs() <= moved / 2.0;
+        let change = if inside { newton } else { (low + high) / 2.0 - step };
+        moved = change.abs();
+        step += change;
+        if moved <= 1e-12 {
             break;
         }
     }

@@ -39,11 +39,6 @@ impl RidgeBank {
         self.width
     }
 
-    /// Number of numbers before the padding.
-    pub(super) fn dim(&self) -> usize {
-        self.dim
-    }
-
     /// Mean weights of a model, shape `[dim]`.
     pub(super) fn theta(&self, model: usize) -> &[f64] {
         &self.theta[model * self.width..][..self.dim]

@@ -6,6 +6,7 @@ use super::features::ActionFeatures;
 use super::model::{Belief, Likelihood, LinearModel, ModelConfig};
 use super::winning::{argmax_probabilities, winning_shares};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, require};
 use crate::normalisation::Normalisation;
 use promopt_envs::{ActionMask, EnvSpec};
@@ -119,5 +120,15 @@ impl Agent for Thompson {
 
     fn policy(&self) -> Result<Snapshot, AgentError> {
         Ok(Snapshot::Linear(self.model.export(self.name())?))
+    }
+
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("config", &self.config)?;
+        self.model.save(archive)
+    }
+
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("config", &self.config)?;
+        self.model.load(archive)
     }
 }

@@ -90,12 +90,12 @@ impl WinningProbabilities {
     }
 
     /// What decides how the integral is rounded and does not follow from the posteriors.
-    pub(super) fn grid(&self) -> [f64; 3] {
+    pub(crate) fn grid(&self) -> [f64; 3] {
         [self.grid.low, self.grid.high, self.grid.first]
     }
 
     /// Goes on with the grid of another time.
-    pub(super) fn restore_grid(&mut self, [low, high, first]: [f64; 3]) {
+    pub(crate) fn restore_grid(&mut self, [low, high, first]: [f64; 3]) {
         self.grid.build(low, high, first);
         self.stale.fill(true);
         self.answer = None;
@@ -158,7 +158,11 @@ impl WinningProbabilities {
         for (pair, width) in mass.as_chunks_mut::<2>().0.iter_mut().zip(&self.grid.widths) {
             *pair = pair.map(|log| (log - highest).exp() * width / 2.0);
         }
-        let outside = (posterior.below(self.grid.low), 1.0 - posterior.below(self.grid.high));
+        // What is out of reach is not worth an incomplete beta function.
+        let (from, to) = posterior.reach();
+        let under = if self.grid.low > from { posterior.below(self.grid.low) } else { 0.0 };
+        let over = if self.grid.high < to { 1.0 - posterior.below(self.grid.high) } else { 0.0 };
+        let outside = (under, over);
         let total: f64 = mass.iter().sum();
         let inside = (1.0 - outside.0 - outside.1).max(0.0);
         let scale = if total > 0.0 { inside / total } else { 0.0 };
