@@ -208,7 +208,8 @@ impl Replay {
         }
         // Column by column: the reads of one do not wait for each other, and most miss the cache.
         let entries = || batch.slots.iter().map(|&slot| self.entries[slot as usize]);
-        let ends: Vec<(FrameId, FrameId)> = entries().map(|entry| (entry.start, entry.end)).collect();
+        let ends: Vec<(FrameId, FrameId)> =
+            entries().map(|entry| (entry.start, entry.end)).collect();
         batch.actions.extend(entries().map(|entry| entry.action));
         batch.reward_sums.extend(entries().map(|entry| entry.reward_sum));
         batch.bootstrap_discounts.extend(entries().map(|entry| entry.bootstrap_discount));
