@@ -3,7 +3,9 @@
 use crate::data::DataConfig;
 use crate::demand::{FitConfig, OffersConfig, PricingConfig};
 use crate::features::PersonaConfig;
+use promopt_agents::bandit::RegressorBanditConfig;
 use promopt_agents::schedule::Linear;
+use promopt_agents::train::EvaluationConfig;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
 use promopt_envs::retail::{Guardrails, PromotionConfig};
 use promopt_envs::worlds::RetailerConfig;
@@ -42,11 +44,14 @@ pub struct Config {
     pub judge: JudgeConfig,
 }
 
+/// Agents that can be named in `train.agents`.
+pub const AGENTS: [&str; 4] = ["dqn", "lin_ucb", "thompson", "bandit"];
+
 /// Which agents learn, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
-    /// Agents by name: `dqn`, `lin_ucb`, `thompson`.
+    /// Agents by name: `dqn`, `lin_ucb`, `thompson`, `bandit`.
     pub agents: Vec<String>,
     /// Customers that are played side by side.
     pub lanes: usize,
@@ -62,6 +67,10 @@ pub struct TrainSettings {
     pub lin_ucb: LinUcbConfig,
     /// Linear Thompson sampling.
     pub thompson: ThompsonConfig,
+    /// SquareCB, ε-greedy or a bootstrap over a regression.
+    pub bandit: RegressorBanditConfig,
+    /// How the DQN is tried out while it learns, to keep its best weights; without, the last stay.
+    pub dqn_evaluation: Option<EvaluationConfig>,
 }
 
 /// How policies are judged.
@@ -109,6 +118,8 @@ impl Default for TrainSettings {
             dqn: retail_dqn(),
             lin_ucb: LinUcbConfig::default(),
             thompson: ThompsonConfig::default(),
+            bandit: RegressorBanditConfig::default(),
+            dqn_evaluation: None,
         }
     }
 }
@@ -160,8 +171,9 @@ impl Config {
         let seed_fits = i64::try_from(self.seed).is_ok();
         require(seed_fits, "seed", "a number below 2^63", self.seed.to_string())?;
         for agent in &self.train.agents {
-            let known = ["dqn", "lin_ucb", "thompson"].contains(&agent.as_str());
-            require(known, "train.agents", "`dqn`, `lin_ucb` or `thompson`", format!("`{agent}`"))?;
+            let known = AGENTS.contains(&agent.as_str());
+            let expected = format!("names out of {}", AGENTS.join(", "));
+            require(known, "train.agents", &expected, format!("`{agent}`"))?;
         }
         require(self.train.lanes > 0, "train.lanes", "at least 1", "0".to_owned())?;
         let at_least = |n: usize, key: &str| require(n >= 10, key, "at least 10", n.to_string());

@@ -1,10 +1,11 @@
 //! The contract of everything that learns: act with a known propensity, observe, update, hand over.
 
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, same_length};
 use promopt_envs::{ActionId, ActionMask};
 use promopt_policies::{Decision, LinearPolicy, Policy, QPolicy};
 use rand::RngCore;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One step of one lane, borrowed from whoever played it.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +66,8 @@ pub struct Metrics {
 
 /// What an agent has learned, free of the agent: greedy over its scores (`epsilon` is 0 and may be
 /// raised by the caller).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Snapshot {
     /// A Q-network.
     Network(QPolicy),
@@ -144,4 +146,25 @@ pub trait Agent: Send {
     /// # Errors
     /// When the weights are not finite.
     fn policy(&self) -> Result<Snapshot, AgentError>;
+
+    /// Writes everything that affects what the agent will do: weights, optimiser, memory, pending
+    /// stretches, counters, and every random stream of its own. After [`Agent::load`] into an agent
+    /// of the same configuration, both go on alike to the last bit.
+    ///
+    /// # Errors
+    /// [`AgentError::NoCheckpoint`] unless this kind of agent says otherwise.
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        let _ = archive;
+        Err(AgentError::NoCheckpoint { agent: self.name().to_owned() })
+    }
+
+    /// Takes over what [`Agent::save`] wrote.
+    ///
+    /// # Errors
+    /// [`AgentError::Checkpoint`] when it was written by another configuration, with what differs,
+    /// or is damaged; [`AgentError::NoCheckpoint`] as for [`Agent::save`].
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        let _ = archive;
+        Err(AgentError::NoCheckpoint { agent: self.name().to_owned() })
+    }
 }

@@ -46,6 +46,46 @@ pub enum AgentError {
         /// What was found.
         problem: String,
     },
+    /// Something would take more memory than its configuration allows.
+    #[error(
+        "expected {what} to take at most {limit} bytes, but {capacity} entries may take {needed}; \
+         lower the capacity or raise `memory_limit_bytes` if the machine has that much"
+    )]
+    TooLarge {
+        /// What was asked for.
+        what: &'static str,
+        /// Bytes that it may come to take.
+        needed: u64,
+        /// Bytes that it may take.
+        limit: u64,
+        /// Entries asked for.
+        capacity: u64,
+    },
+    /// A checkpoint is damaged or belongs to another training.
+    #[error(
+        "expected a checkpoint of this training, {problem}; resume with the configuration that \
+         wrote it, or start anew"
+    )]
+    Checkpoint {
+        /// What was found.
+        problem: String,
+    },
+    /// This kind of agent has no checkpoints.
+    #[error("expected an agent that can be checkpointed, got `{agent}`; train it without")]
+    NoCheckpoint {
+        /// Name of the agent.
+        agent: String,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {}: {source}; check the path and the space on its disk", path.display())]
+    File {
+        /// What was tried, such as `"write"`.
+        action: &'static str,
+        /// Where.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The log cannot be learned from.
     #[error(transparent)]
     Log(#[from] LogError),

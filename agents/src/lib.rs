@@ -9,8 +9,10 @@
 
 pub mod agent;
 pub mod bandit;
+pub mod checkpoint;
 pub mod dqn;
 pub mod error;
+pub mod experiment;
 pub mod network;
 pub mod normalisation;
 pub mod nstep;
@@ -21,7 +23,9 @@ pub mod train;
 
 pub use agent::{Agent, Metrics, Snapshot, Transition};
 pub use bandit::{LinUcb, LinUcbConfig, Thompson, ThompsonConfig};
-pub use dqn::{DqnAgent, DqnConfig, TargetUpdate};
+pub use checkpoint::Archive;
+pub use dqn::{DqnAgent, DqnConfig, DqnLearner, ErrorLoss, ReturnModel, TargetUpdate};
 pub use error::AgentError;
 pub use normalisation::Normalisation;
-pub use train::{TrainConfig, TrainEvent, TrainReport, train};
+pub use replay::{Priorities, Replay, ReplayConfig};
+pub use train::{Ending, EvaluationConfig, TrainConfig, TrainEvent, TrainReport, Training, train};

@@ -1,6 +1,8 @@
 //! Returns over several steps, built lane by lane and never across the border of an episode.
 
 use crate::agent::Transition;
+use crate::checkpoint::Archive;
+use crate::error::AgentError;
 use promopt_envs::{ActionId, ActionMask};
 use std::collections::VecDeque;
 
@@ -8,6 +10,8 @@ use std::collections::VecDeque;
 /// `target = reward_sum + bootstrap_discount · max Q(next_observation)`.
 #[derive(Debug, Clone, Copy)]
 pub struct Stretch<'a> {
+    /// Which of several parallel environments it belongs to.
+    pub lane: usize,
     /// Where the stretch began.
     pub observation: &'a [f32],
     /// The action taken there.
@@ -69,6 +73,7 @@ impl NStep {
             let Some(mut oldest) = lane.pop_front() else { break };
             let future = self.discount_factor.powi(oldest.steps) as f32;
             emit(&Stretch {
+                lane: transition.lane,
                 observation: &oldest.observation,
                 action: oldest.action,
                 reward_sum: oldest.reward_sum as f32,
@@ -80,7 +85,65 @@ impl NStep {
             self.spare.push(oldest.observation);
         }
     }
+
+    /// Writes the stretches that are not complete yet under `name`.
+    pub fn save(&self, archive: &mut Archive, name: &str) {
+        let pending = || {
+            let lanes = self.lanes.iter().enumerate();
+            lanes.flat_map(|(lane, queue)| queue.iter().map(move |pending| (lane, pending)))
+        };
+        let of = |part: &str| format!("{name}.{part}");
+        let lanes: Vec<u32> = pending().map(|(lane, _)| lane as u32).collect();
+        let actions: Vec<u32> = pending().map(|(_, p)| p.action as u32).collect();
+        let steps: Vec<u32> = pending().map(|(_, p)| p.steps as u32).collect();
+        let reward_sums: Vec<f64> = pending().map(|(_, p)| p.reward_sum).collect();
+        let observations: Vec<f32> =
+            pending().flat_map(|(_, p)| p.observation.iter().copied()).collect();
+        archive.put(&of("lanes"), &lanes);
+        archive.put(&of("actions"), &actions);
+        archive.put(&of("steps"), &steps);
+        archive.put(&of("reward_sums"), &reward_sums);
+        archive.put(&of("observations"), &observations);
+    }
+
+    /// Takes over what [`save`](Self::save) wrote, for observations of `n_features`.
+    ///
+    /// # Errors
+    /// [`AgentError::Checkpoint`] when it is missing or damaged.
+    pub fn load(
+        &mut self,
+        archive: &Archive,
+        name: &str,
+        n_features: usize,
+    ) -> Result<(), AgentError> {
+        let of = |part: &str| format!("{name}.{part}");
+        let lanes: Vec<u32> = archive.get(&of("lanes"))?;
+        let n = lanes.len();
+        let actions: Vec<u32> = archive.get_n(&of("actions"), n)?;
+        let steps: Vec<u32> = archive.get_n(&of("steps"), n)?;
+        let reward_sums: Vec<f64> = archive.get_n(&of("reward_sums"), n)?;
+        let observations: Vec<f32> = archive.get_n(&of("observations"), n * n_features)?;
+        self.lanes.clear();
+        for at in 0..n {
+            let lane = lanes[at] as usize;
+            if lane >= MOST_LANES {
+                let problem = format!("found stretches of lane {lane} in `{name}`");
+                return Err(AgentError::Checkpoint { problem });
+            }
+            self.lanes.resize_with(self.lanes.len().max(lane + 1), VecDeque::new);
+            self.lanes[lane].push_back(Pending {
+                observation: observations[at * n_features..][..n_features].to_vec(),
+                action: actions[at] as ActionId,
+                reward_sum: reward_sums[at],
+                steps: i32::try_from(steps[at]).unwrap_or(i32::MAX),
+            });
+        }
+        Ok(())
+    }
 }
+
+/// Lanes beyond this number are a damaged file and not a memory to reserve for.
+pub(crate) const MOST_LANES: usize = 1 << 24;
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use promopt_agents::schedule::Linear;
 use promopt_agents::{
-    Agent, AgentError, DqnAgent, DqnConfig, LinUcb, LinUcbConfig, Normalisation, Snapshot,
+    Agent, AgentError, DqnAgent, DqnConfig, Ending, LinUcb, LinUcbConfig, Normalisation, Snapshot,
     TargetUpdate, Thompson, ThompsonConfig, TrainConfig, TrainEvent, TrainReport, train,
 };
 use promopt_envs::diagnostic::{Chain, Identity, KnownBandit, TimeoutTrap};
@@ -16,7 +16,7 @@ use std::process::Command;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 fn lanes<E: Env + Clone>(env: &E, n: usize) -> Result<VectorEnv<E>, EnvError> {
-    VectorEnv::new(vec![env.clone(); n], AutoresetMode::SameStep)
+    VectorEnv::new(vec![env.clone(); n], AutoresetMode::Disabled)
 }
 
 fn run<E: Env + Clone>(
@@ -285,6 +285,7 @@ fn training_reports_every_episode_and_stops_when_told() -> Outcome {
                     lengths += length;
                 }
                 TrainEvent::Update { updates: n, .. } => updates.push(*n),
+                _ => {}
             }
             ControlFlow::Continue(())
         })?;
@@ -294,15 +295,15 @@ fn training_reports_every_episode_and_stops_when_told() -> Outcome {
     assert_eq!(updates, [5, 10, 15, 20, 25]);
     let stop = &mut |_: &TrainEvent| ControlFlow::Break(());
     let stopped = train(&mut agent, &mut lanes(&env, 3)?, &config, SeedTree::new(1), stop)?;
-    assert!(stopped.stopped && stopped.steps < 200);
+    assert!(stopped.ending == Ending::Watcher && stopped.steps < 200);
     Ok(())
 }
 
 #[test]
-fn environments_without_automatic_reset_are_refused() -> Outcome {
+fn environments_that_reset_themselves_are_refused() -> Outcome {
     let env = Identity::new(3, 5);
     let mut agent = dqn(small_dqn(), env.spec(), 13)?;
-    let mut lanes = VectorEnv::new(vec![env], AutoresetMode::Disabled)?;
+    let mut lanes = VectorEnv::new(vec![env], AutoresetMode::SameStep)?;
     let go = &mut |_: &TrainEvent| ControlFlow::Continue(());
     let result = train(&mut agent, &mut lanes, &TrainConfig::default(), SeedTree::new(1), go);
     assert!(matches!(result, Err(AgentError::InvalidConfig { field: "mode", .. })));

@@ -5,10 +5,13 @@
 
 pub mod arena;
 pub mod check;
+pub mod classic;
 pub mod diagnostic;
 pub mod env;
+mod episode;
 pub mod error;
 pub mod exact;
+pub mod knapsack;
 pub mod pricing;
 pub mod registry;
 pub mod retail;

@@ -5,9 +5,10 @@
 
 use crate::arena::{ArenaConfig, ArenaEnv, ArenaReward, ArenaWorld};
 use crate::check::{CheckReport, report_on};
+use crate::classic::{Acrobot, CartPole, MountainCar};
 use crate::diagnostic::{
-    BernoulliBandit, Chain, DeepSea, Identity, KnownBandit, LinearBandit, LinearBanditConfig,
-    SmallPromotion, TimeoutTrap,
+    BernoulliBandit, BudgetedBandit, Chain, DeepSea, Identity, KnownBandit, LinearBandit,
+    LinearBanditConfig, PricedArm, SmallPromotion, SwitchingBandit, TimeoutTrap,
 };
 use crate::env::Env;
 use crate::error::EnvError;
@@ -108,6 +109,7 @@ impl Entry {
 pub fn entries() -> Vec<Entry> {
     let mut entries = learning_worlds();
     entries.extend(bandits());
+    entries.extend(classic_control());
     entries.extend(retail_worlds());
     entries
 }
@@ -179,12 +181,60 @@ fn bandits() -> Vec<Entry> {
             optimum: Some(|| of_episode(known_bandit()?.optimal_return())),
         },
         Entry {
+            id: "SwitchingBandit-v0",
+            about: "the best arm changes without notice",
+            observation: "a constant",
+            actions: "3 arms",
+            make: || Ok(Box::new(switching_bandit()?)),
+            optimum: Some(|| of_episode(switching_bandit()?.optimal_return())),
+        },
+        Entry {
+            id: "BudgetedBandit-v0",
+            about: "arms that spend from a budget",
+            observation: "budget and time left",
+            actions: "3 arms",
+            make: || Ok(Box::new(budgeted_bandit()?)),
+            optimum: Some(|| {
+                let (value, of) = (budgeted_bandit()?.bound(), "bound of the return of an episode");
+                Ok(Optimum { value, of })
+            }),
+        },
+        Entry {
             id: "MaskedKnownBandit-v0",
             about: "the best arm is often masked",
             observation: "the means",
             actions: "5 arms",
             make: || Ok(Box::new(masked_bandit()?)),
             optimum: Some(|| of_episode(masked_bandit()?.optimal_return())),
+        },
+    ]
+}
+
+fn classic_control() -> Vec<Entry> {
+    vec![
+        Entry {
+            id: "CartPole-v1",
+            about: "balance a pole; Gymnasium's",
+            observation: "position, angle, velocities",
+            actions: "push left, push right",
+            make: || Ok(Box::new(CartPole::new())),
+            optimum: Some(|| of_episode(500.0)),
+        },
+        Entry {
+            id: "Acrobot-v1",
+            about: "swing up a double pendulum; Gymnasium's",
+            observation: "angles as cosine and sine, velocities",
+            actions: "torque -1, 0, 1",
+            make: || Ok(Box::new(Acrobot::new())),
+            optimum: None,
+        },
+        Entry {
+            id: "MountainCar-v0",
+            about: "climb with a weak engine; Gymnasium's",
+            observation: "position, velocity",
+            actions: "left, coast, right",
+            make: || Ok(Box::new(MountainCar::new())),
+            optimum: None,
         },
     ]
 }
@@ -256,6 +306,16 @@ fn deep_sea() -> DeepSea {
 
 fn bernoulli_bandit() -> Result<BernoulliBandit, EnvError> {
     BernoulliBandit::new(vec![0.1, 0.5, 0.6], 100)
+}
+
+fn switching_bandit() -> Result<SwitchingBandit, EnvError> {
+    SwitchingBandit::new(vec![vec![0.8, 0.4, 0.1], vec![0.1, 0.4, 0.8]], 50)
+}
+
+fn budgeted_bandit() -> Result<BudgetedBandit, EnvError> {
+    let arm = |probability, reward, cost| PricedArm { probability, reward, cost };
+    let arms = vec![arm(0.2, 5.0, 0.0), arm(0.5, 4.0, 1.0), arm(0.8, 3.0, 2.0)];
+    BudgetedBandit::new(arms, 30.0, 100)
 }
 
 fn linear_bandit() -> Result<LinearBandit, EnvError> {

@@ -113,6 +113,27 @@ impl<E: Env> VectorEnv<E> {
         self.finished[lane] = false;
     }
 
+    /// Resets one lane and takes these actions on it, while the other lanes stay where they are.
+    ///
+    /// # Errors
+    /// Those of the environment; the lane is then where the actions before led it.
+    ///
+    /// # Panics
+    /// When the lane does not exist.
+    pub fn replay_lane(
+        &mut self,
+        lane: usize,
+        seed: u64,
+        actions: &[ActionId],
+    ) -> Result<(), EnvError> {
+        self.reset_lane(lane, Some(seed));
+        for &action in actions {
+            self.steps[lane] = self.envs[lane].step(action)?;
+            self.acted[lane] = true;
+        }
+        Ok(())
+    }
+
     /// Observation in which the lane's next action is taken, shape `[n_features]`.
     ///
     /// # Panics
@@ -286,6 +307,25 @@ mod tests {
         lanes.reset_lane(0, None);
         assert_eq!(lanes.final_observation(0), None);
         assert!(lanes.step(&[1]).is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_lane_is_brought_back_to_where_it_was() -> Result<(), EnvError> {
+        let envs = vec![KnownBandit::new(3, 0.5, 9)?; 2];
+        let mut lanes = VectorEnv::new(envs, AutoresetMode::Disabled)?;
+        lanes.reset(SeedTree::new(1));
+        lanes.reset_lane(1, Some(7));
+        lanes.step(&[0, 1])?;
+        lanes.step(&[1, 2])?;
+        let other = lanes.observation(0).to_vec();
+        let there = lanes.observation(1).to_vec();
+        lanes.step(&[0, 0])?;
+        let other_moved = lanes.observation(0).to_vec();
+        assert_ne!((other, &there[..]), (other_moved.clone(), lanes.observation(1)));
+        lanes.replay_lane(1, 7, &[1, 2])?;
+        assert_eq!((lanes.observation(0), lanes.observation(1)), (&other_moved[..], &there[..]));
+        assert!(lanes.replay_lane(1, 7, &[9]).is_err());
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use crate::greedy::GreedyMargin;
 use crate::linear::{LinearPolicy, LinearScores};
 use crate::menu::OfferMenu;
 use crate::mlp::{Dense, QHead, QNetwork, QPolicy};
+use crate::policy_tree::{PolicyTree, TreeNode};
 use crate::portable::PortablePolicy;
 use crate::replica::LoggingReplica;
 use promopt_envs::retail::{
@@ -103,6 +104,21 @@ pub(crate) fn network(dueling: bool) -> QNetwork {
     QNetwork { mean: vec![0.5; n_features], scale: vec![3.0; n_features], hidden, head }
 }
 
+/// One question about the first feature; different actions on both sides.
+fn tree() -> PolicyTree {
+    let n_actions = catalogue().n_actions();
+    let values = |best: usize| (0..n_actions).map(|a| f64::from(u8::from(a == best))).collect();
+    PolicyTree {
+        name: "policy-tree".into(),
+        features: (0..schema().n_features()).map(|i| format!("feature {i}")).collect(),
+        nodes: vec![
+            TreeNode::Split { feature: 0, threshold: 3.0, below: 1, above: 2 },
+            TreeNode::Leaf { values: values(1) },
+            TreeNode::Leaf { values: values(2) },
+        ],
+    }
+}
+
 pub(crate) fn linear() -> LinearScores {
     let (n_features, n_actions) = (schema().n_features(), catalogue().n_actions());
     let mut rng = SeedTree::new(3).child("linear").stream();
@@ -170,6 +186,7 @@ pub(crate) fn policies() -> Vec<PortablePolicy> {
         PortablePolicy::QNetwork(QPolicy::new("dueling", network(true), 0.1)),
         PortablePolicy::Linear(LinearPolicy::new("lin_ucb", linear(), 0.05)),
         PortablePolicy::Scored(GreedyMargin::myopic(schema(), catalogue(), demand())),
+        PortablePolicy::PolicyTree(tree()),
     ]
 }
 

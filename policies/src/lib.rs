@@ -4,6 +4,7 @@
 
 pub mod baseline;
 pub mod bundle;
+pub mod categorical;
 pub mod distribution;
 pub mod greedy;
 pub mod linear;
@@ -11,6 +12,7 @@ pub mod log;
 pub mod menu;
 pub mod mlp;
 pub mod policy;
+pub mod policy_tree;
 pub mod portable;
 pub mod replica;
 pub mod score;
@@ -19,6 +21,7 @@ pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 pub use bundle::{
     Bundle, BundleError, BundleParts, Manifest, golden_rows, load_bundle, write_bundle,
 };
+pub use categorical::CategoricalHead;
 pub use distribution::ActionDistribution;
 pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};
@@ -26,6 +29,7 @@ pub use log::{LogError, LoggedDecisions, LoggedTable};
 pub use menu::OfferMenu;
 pub use mlp::{Dense, QHead, QNetwork, QPolicy, ShapeError};
 pub use policy::{Decision, Policy};
+pub use policy_tree::{PolicyTree, TreeNode};
 pub use portable::{PortableError, PortablePolicy};
 pub use replica::{LoggingReplica, ReplicaError};
 pub use score::{Reason, ScoreError, Scored, Scorer};

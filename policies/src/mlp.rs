@@ -1,5 +1,6 @@
 //! A Q-network in plain `f32`: the forward pass of a trained network without any tensor library.
 
+use crate::categorical::CategoricalHead;
 use crate::distribution::ActionDistribution;
 use crate::policy::Policy;
 use promopt_envs::ActionMask;
@@ -57,7 +58,7 @@ impl Dense {
             .collect()
     }
 
-    fn check(&self, part: &'static str, n_in: usize) -> Result<(), ShapeError> {
+    pub(crate) fn check(&self, part: &'static str, n_in: usize) -> Result<(), ShapeError> {
         same_length(part, n_in, self.n_in)?;
         same_length(part, self.n_in * self.n_out, self.weight.len())?;
         same_length(part, self.n_out, self.bias.len())?;
@@ -79,6 +80,8 @@ pub enum QHead {
         /// `A`, one output per action.
         advantage: Dense,
     },
+    /// The mean of a predicted distribution of returns.
+    Categorical(CategoricalHead),
 }
 
 /// A multi-layer perceptron from a raw observation to one score per action.
@@ -109,6 +112,7 @@ impl QNetwork {
     pub fn n_actions(&self) -> usize {
         match &self.head {
             QHead::Plain(dense) | QHead::Dueling { advantage: dense, .. } => dense.n_out,
+            QHead::Categorical(head) => head.n_actions(),
         }
     }
 
@@ -131,6 +135,7 @@ impl QNetwork {
                 same_length("value", 1, value.n_out)?;
                 advantage.check("advantage", width)
             }
+            QHead::Categorical(head) => head.check(width),
         }
     }
 
@@ -151,6 +156,7 @@ impl QNetwork {
                 scores.iter_mut().for_each(|score| *score += shift);
                 scores
             }
+            QHead::Categorical(head) => head.scores(&x),
         }
     }
 }
@@ -223,7 +229,8 @@ pub(crate) fn same_length(
     if expected == got { Ok(()) } else { Err(ShapeError::Length { part, expected, got }) }
 }
 
-fn all_finite(part: &'static str, values: &[f32]) -> Result<(), ShapeError> {
+/// Errors unless every number is finite.
+pub(crate) fn all_finite(part: &'static str, values: &[f32]) -> Result<(), ShapeError> {
     let finite = values.iter().all(|value| value.is_finite());
     if finite { Ok(()) } else { Err(ShapeError::NotFinite { part }) }
 }

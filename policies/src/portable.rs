@@ -7,6 +7,7 @@ use crate::linear::LinearPolicy;
 use crate::menu::OfferMenu;
 use crate::mlp::{QPolicy, ShapeError};
 use crate::policy::Policy;
+use crate::policy_tree::PolicyTree;
 use crate::replica::LoggingReplica;
 use promopt_envs::ActionMask;
 use promopt_envs::retail::{ObservationSchema, OfferCatalogue};
@@ -71,6 +72,8 @@ pub enum PortablePolicy {
     Linear(LinearPolicy),
     /// Greedy over the fitted response model.
     Scored(GreedyMargin),
+    /// A few questions, then the best action of the leaf.
+    PolicyTree(PolicyTree),
 }
 
 impl PortablePolicy {
@@ -86,6 +89,7 @@ impl PortablePolicy {
             Self::QNetwork(_) => "q_network",
             Self::Linear(_) => "linear",
             Self::Scored(_) => "scored",
+            Self::PolicyTree(_) => "policy_tree",
         }
     }
 
@@ -99,6 +103,7 @@ impl PortablePolicy {
             }
             Self::Linear(linear) => Some(linear.scores.scores(observation)),
             Self::Scored(greedy) => Some(greedy.scores(observation)),
+            Self::PolicyTree(tree) => Some(tree.scores(observation).to_vec()),
             Self::Fixed(_) | Self::AlwaysDepth(_) | Self::Random(_) => None,
             Self::LoggingReplica(_) | Self::Rfm(_) => None,
         }
@@ -148,6 +153,11 @@ impl PortablePolicy {
                 probability("epsilon", linear.epsilon)
             }
             Self::Scored(greedy) => greedy.validate(schema, catalogue),
+            Self::PolicyTree(tree) => {
+                tree.validate()?;
+                same("features", schema.n_features(), tree.n_features())?;
+                same("actions", n_actions, tree.n_actions())
+            }
         }
     }
 
@@ -161,6 +171,7 @@ impl PortablePolicy {
             Self::QNetwork(policy) => policy,
             Self::Linear(policy) => policy,
             Self::Scored(policy) => policy,
+            Self::PolicyTree(policy) => policy,
         }
     }
 }

@@ -16,7 +16,7 @@ mod replication;
 mod spread;
 mod tally;
 
-pub use behaviour::{BehaviourCompared, CUSTOMERS_MIN};
+pub use behaviour::BehaviourCompared;
 pub use distance::{Distance, Sample};
 pub use distributions::{Compared, Published, TenDistributions, compare_ten, ten_distributions};
 pub use inputs::{Evidence, Measured, ProductEvidence, PromotionFacts, mean_own_price};

@@ -4,6 +4,10 @@
 //! and contribution margin, which is what a retailer keeps.
 
 pub mod arms;
+pub mod handover;
+pub mod learners;
+pub mod log;
+pub mod oracle;
 pub mod published;
 pub mod verdicts;
 
@@ -27,6 +31,9 @@ pub struct ArenaProtocol {
     pub n_worlds: usize,
     /// Weeks at the end that count; those before warm up.
     pub scored_weeks: u32,
+    /// Weeks at the start in which everybody gets random coupons, whatever the arm: the history
+    /// that a policy finds when it takes over from the logging one.
+    pub history_weeks: u32,
     /// Sizes and parameters; `n_weeks` is the length of a play.
     pub config: ArenaConfig,
 }
@@ -34,9 +41,23 @@ pub struct ArenaProtocol {
 impl Default for ArenaProtocol {
     /// 20 worlds of 100 customers, 70 weeks of which the last 20 count.
     fn default() -> Self {
-        Self { n_worlds: 20, scored_weeks: 20, config: ArenaConfig::default() }
+        Self { n_worlds: 20, scored_weeks: 20, history_weeks: 0, config: ArenaConfig::default() }
     }
 }
+
+/// A world about to be played, for arms that have to be made for it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stage<'a> {
+    /// What will be played.
+    pub protocol: &'a ArenaProtocol,
+    /// The world of the comparison.
+    pub world: &'a ArenaWorld,
+    /// The node everything of this world grows from; the luck of the comparison is its child `luck`.
+    pub tree: SeedTree,
+}
+
+/// Makes the arms of a world, always the same names in the same order.
+pub type Cast<'a> = dyn Fn(&Stage<'_>) -> Result<Vec<Arm<'static>>, EvaluateError> + Sync + 'a;
 
 /// What one policy brought in one world.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -54,7 +75,9 @@ pub struct Totals {
 }
 
 impl Totals {
-    fn margin(&self, rate: f64) -> f64 {
+    /// Contribution margin per customer-week at a gross margin rate on base prices.
+    #[must_use]
+    pub fn margin(&self, rate: f64) -> f64 {
         self.revenue - (1.0 - rate) * self.base_value
     }
 }
@@ -110,6 +133,20 @@ pub fn compare(
     tree: SeedTree,
     played: &(dyn Fn() + Sync),
 ) -> Result<ArenaComparison, EvaluateError> {
+    compare_cast(protocol, arms, &|_| Ok(Vec::new()), tree, played)
+}
+
+/// [`compare`] with further arms that are made world by world, such as agents that learn from a log.
+///
+/// # Errors
+/// Those of [`compare`] and of `cast`.
+pub fn compare_cast(
+    protocol: &ArenaProtocol,
+    arms: &[Arm<'_>],
+    cast: &Cast<'_>,
+    tree: SeedTree,
+    played: &(dyn Fn() + Sync),
+) -> Result<ArenaComparison, EvaluateError> {
     let find = |name: &str| {
         arms.iter().position(|arm| arm.name == name).ok_or_else(|| EvaluateError::Arm {
             expected: "the arms `random` and `none` to compare with",
@@ -117,7 +154,27 @@ pub fn compare(
             arms: arms.iter().map(|arm| arm.name.clone()).collect(),
         })
     };
-    let (random, none) = (find(RANDOM)?, find(NONE)?);
+    let references = (find(RANDOM)?, find(NONE)?);
+    check(protocol)?;
+    let worlds = (0..protocol.n_worlds as u64)
+        .into_par_iter()
+        .map(|world| {
+            let played_world = play_world(protocol, arms, cast, tree.child("worlds").index(world));
+            played();
+            played_world
+        })
+        .collect::<Result<Vec<_>, EvaluateError>>()?;
+    let (mut labels, totals): (Vec<_>, Vec<_>) = worlds.into_iter().unzip();
+    let labels = labels.swap_remove(0);
+    let rows = labels.iter().enumerate().map(|(arm, label)| row(label, arm, references, &totals));
+    Ok(ArenaComparison {
+        protocol: protocol.clone(),
+        rows: rows.collect::<Result<_, _>>()?,
+        totals,
+    })
+}
+
+fn check(protocol: &ArenaProtocol) -> Result<(), EvaluateError> {
     if protocol.n_worlds < 2 {
         let (what, advice) = ("worlds", "an interval over worlds needs two");
         return Err(EvaluateError::TooFew { what, expected: 2, found: protocol.n_worlds, advice });
@@ -130,36 +187,37 @@ pub fn compare(
             found: f64::from(protocol.scored_weeks),
         });
     }
-    let totals = (0..protocol.n_worlds as u64)
-        .into_par_iter()
-        .map(|world| {
-            let totals = play_world(protocol, arms, tree.child("worlds").index(world));
-            played();
-            totals
-        })
-        .collect::<Result<Vec<_>, EnvError>>()?;
-    let rows = (0..arms.len()).map(|arm| row(&arms[arm], arm, (random, none), &totals));
-    Ok(ArenaComparison {
-        protocol: protocol.clone(),
-        rows: rows.collect::<Result<_, _>>()?,
-        totals,
-    })
+    if protocol.history_weeks > weeks - protocol.scored_weeks {
+        return Err(EvaluateError::InvalidSetting {
+            name: "history_weeks",
+            expected: "no more than the weeks that do not count",
+            found: f64::from(protocol.history_weeks),
+        });
+    }
+    Ok(())
 }
+
+/// Name and fixed coupon of an arm.
+type Label = (String, Option<f64>);
 
 /// Plays one world under every arm, week by week, so that each week's luck is drawn only once.
 fn play_world(
     protocol: &ArenaProtocol,
     arms: &[Arm<'_>],
+    cast: &Cast<'_>,
     tree: SeedTree,
-) -> Result<Vec<Totals>, EnvError> {
+) -> Result<(Vec<Label>, Vec<Totals>), EvaluateError> {
     let world = ArenaWorld::new(protocol.config.clone(), tree.child("parameters"))?;
     let (n, weeks) = (protocol.config.n_customers, protocol.config.n_weeks);
+    let made = cast(&Stage { protocol, world: &world, tree })?;
+    let arms: Vec<&Arm<'_>> = arms.iter().chain(&made).collect();
     let sensitive = world.sensitive_half();
     let (luck, choices) = (tree.child("luck"), tree.child("policies"));
     let mut noise = WeekNoise::new(&world, n);
-    let mut plays: Vec<_> = arms.iter().map(|_| Play::new(&world)).collect();
+    let history = with_history(protocol, &world, (luck, tree.child("history")), &mut noise)?;
+    let mut plays: Vec<_> = arms.iter().map(|_| Play::new(history.clone())).collect();
     let mut coupons = vec![0; n];
-    for week in 0..weeks {
+    for week in protocol.history_weeks..weeks {
         noise.fill(&world, luck, week, 0);
         let scored = weeks - week <= protocol.scored_weeks;
         for (arm, play) in arms.iter().zip(&mut plays) {
@@ -178,7 +236,23 @@ fn play_world(
         }
     }
     let customer_weeks = n as f64 * f64::from(protocol.scored_weeks);
-    Ok(plays.iter().map(|play| play.per_customer_week(customer_weeks)).collect())
+    let labels = arms.iter().map(|arm| (arm.name.clone(), arm.fixed_coupon)).collect();
+    Ok((labels, plays.iter().map(|play| play.per_customer_week(customer_weeks)).collect()))
+}
+
+/// The customers after the weeks of random coupons that all arms share.
+fn with_history(
+    protocol: &ArenaProtocol,
+    world: &ArenaWorld,
+    (luck, choices): (SeedTree, SeedTree),
+    noise: &mut WeekNoise,
+) -> Result<ArenaPopulation, EnvError> {
+    let mut population = ArenaPopulation::new(world);
+    for week in 0..protocol.history_weeks {
+        noise.fill(world, luck, week, 0);
+        population.play(world, noise, &log::random_coupons(world.config(), choices, week))?;
+    }
+    Ok(population)
 }
 
 /// One arm in one world, under way.
@@ -190,9 +264,9 @@ struct Play {
 }
 
 impl Play {
-    fn new(world: &ArenaWorld) -> Self {
-        let retained = vec![false; world.config().n_customers];
-        Self { population: ArenaPopulation::new(world), sums: Totals::default(), retained }
+    fn new(population: ArenaPopulation) -> Self {
+        let retained = vec![false; population.n_customers()];
+        Self { population, sums: Totals::default(), retained }
     }
 
     /// Plays a week; `left` counts the weeks from it to the end when it is scored.
@@ -229,7 +303,7 @@ impl Play {
 
 /// Means over worlds of one arm.
 fn row(
-    arm: &Arm<'_>,
+    (name, fixed_coupon): &Label,
     index: usize,
     (random, none): (usize, usize),
     totals: &[Vec<Totals>],
@@ -243,8 +317,8 @@ fn row(
         over(&|world: &[Totals]| margin(index, rate)(world) - margin(none, rate)(world))
     });
     Ok(ArenaRow {
-        arm: arm.name.clone(),
-        fixed_coupon: arm.fixed_coupon,
+        arm: name.clone(),
+        fixed_coupon: *fixed_coupon,
         revenue: over(&|world| world[index].revenue)?,
         revenue_ratio: over(&|world| world[index].revenue / world[random].revenue)?,
         units_ratio: over(&|world| world[index].units / world[random].units)?,
@@ -274,7 +348,7 @@ mod tests {
             category_intercept: promopt_envs::arena::Draw::Normal { mean: -1.0, sd: 0.5 },
             ..ArenaConfig::default()
         };
-        ArenaProtocol { n_worlds: 4, scored_weeks: 5, config }
+        ArenaProtocol { n_worlds: 4, scored_weeks: 5, history_weeks: 0, config }
     }
 
     fn played(threads: usize, protocol: &ArenaProtocol) -> ArenaComparison {

@@ -96,6 +96,9 @@ pub enum EvaluateError {
     /// A world that cannot be played, or was played wrongly.
     #[error(transparent)]
     World(#[from] EnvError),
+    /// An agent that could not be trained or asked.
+    #[error("{0}")]
+    Agent(String),
     /// The normal equations of the reward model could not be solved.
     #[error(
         "expected solvable normal equations in fold {fold}, found a matrix that is not positive \

@@ -1,5 +1,6 @@
 //! A run: the stages from history to report over one run folder, each skipped when up to date.
 
+mod agents;
 pub mod error;
 mod export;
 mod fit;

@@ -1,5 +1,6 @@
 //! Settings of the linear bandits, with their sources.
 
+use super::model::Likelihood;
 use crate::error::{AgentError, require};
 use serde::{Deserialize, Serialize};
 
@@ -40,11 +41,28 @@ pub struct ThompsonConfig {
     pub reward_scale: f64,
     /// Cells of the grid on which the probability of being best is integrated, at least 8.
     pub grid_cells: usize,
+    /// Posterior draws per decision; 0 integrates on the grid instead, which needs a model per
+    /// action. With draws, the action is drawn from the shares of them that it wins, mixed with ε,
+    /// and that is its propensity: exact given the draws, which rewards do not influence. Fewer draws
+    /// are cheaper and make propensities cruder; with few, ε must be above 0 for every action to have
+    /// a chance.
+    pub draws: usize,
+    /// How rewards scatter. With the logistic one this is logistic Thompson sampling (Chapelle and Li
+    /// 2011); `noise` then multiplies the posterior's standard deviations.
+    pub likelihood: Likelihood,
 }
 
 impl Default for ThompsonConfig {
     fn default() -> Self {
-        Self { noise: 1.0, ridge: 1.0, epsilon: 0.05, reward_scale: 1.0, grid_cells: 64 }
+        Self {
+            noise: 1.0,
+            ridge: 1.0,
+            epsilon: 0.05,
+            reward_scale: 1.0,
+            grid_cells: 64,
+            draws: 0,
+            likelihood: Likelihood::Gaussian,
+        }
     }
 }
 

@@ -1,136 +1,272 @@
-//! Ridge regression per action, updated one reward at a time.
+//! Linear models of the reward of each action, with their doubt, learned one reward at a time.
 
-use crate::agent::Transition;
+use super::features::{ActionFeatures, FeatureMap};
+use super::kernel::padded;
+use super::ridge::RidgeBank;
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, same_length};
 use crate::normalisation::Normalisation;
-use promopt_envs::{ActionMask, EnvSpec};
-use promopt_policies::mlp::normalised;
-use promopt_policies::{ActionDistribution, Decision, LinearPolicy, LinearScores};
-use rand::RngCore;
+use promopt_envs::{ActionId, ActionMask, EnvSpec};
+use promopt_policies::{LinearPolicy, LinearScores};
+use serde::{Deserialize, Serialize};
 
-/// `θ = A⁻¹ Σ x r` with `A = λI + Σ x xᵀ`, for one action.
-///
-/// `A⁻¹` is kept by the identity of Sherman and Morrison (1950), in `O(d²)` a reward:
-/// `A⁻¹ ← A⁻¹ − (A⁻¹x)(A⁻¹x)ᵀ / (1 + xᵀA⁻¹x)` and `θ ← θ + A⁻¹x (r − xᵀθ) / (1 + xᵀA⁻¹x)`.
-#[derive(Debug, Clone)]
-struct Ridge {
-    inverse: Vec<f64>,
-    theta: Vec<f64>,
+/// How rewards scatter around what the linear score says.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Likelihood {
+    /// `r ~ N(xᵀθ, σ²)`: ridge regression.
+    #[default]
+    Gaussian,
+    /// `P(r = 1) = 1 / (1 + exp(−xᵀθ))`: online logistic regression; scaled rewards lie in `[0, 1]`.
+    Logistic,
 }
 
-impl Ridge {
-    fn new(n: usize, ridge: f64) -> Self {
-        let mut inverse = vec![0.0; n * n];
-        inverse.iter_mut().step_by(n + 1).for_each(|diagonal| *diagonal = 1.0 / ridge);
-        Self { inverse, theta: vec![0.0; n] }
-    }
-
-    fn mean(&self, x: &[f64]) -> f64 {
-        dot(&self.theta, x)
-    }
-
-    /// `xᵀA⁻¹x`, the variance of the mean in units of the noise variance; never negative.
-    fn variance(&self, x: &[f64]) -> f64 {
-        let rows = self.inverse.chunks_exact(x.len()).zip(x);
-        rows.map(|(row, x_i)| x_i * dot(row, x)).sum::<f64>().max(0.0)
-    }
-
-    fn learn(&mut self, x: &[f64], reward: f64) {
-        let n = x.len();
-        let projected: Vec<f64> = self.inverse.chunks_exact(n).map(|row| dot(row, x)).collect();
-        let gain = 1.0 / (1.0 + dot(&projected, x));
-        let surprise = gain * (reward - self.mean(x));
-        for (theta, p) in self.theta.iter_mut().zip(&projected) {
-            *theta += surprise * p;
-        }
-        for (row, p_i) in self.inverse.chunks_exact_mut(n).zip(&projected) {
-            for (value, p_j) in row.iter_mut().zip(&projected) {
-                *value -= gain * p_i * p_j;
-            }
-        }
-    }
+/// Settings shared by everything that keeps linear models.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ModelConfig {
+    pub(super) ridge: f64,
+    pub(super) reward_scale: f64,
+    pub(super) likelihood: Likelihood,
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// One [`Ridge`] per action over normalised features and an intercept.
+/// A [`RidgeBank`] over the vectors of a [`FeatureMap`], and scratch memory for one decision.
 #[derive(Debug, Clone)]
 pub(super) struct LinearModel {
-    normalisation: Normalisation,
-    reward_scale: f64,
-    actions: Vec<Ridge>,
+    features: FeatureMap,
+    bank: RidgeBank,
+    config: ModelConfig,
+    /// `(x, 1)`, and `φ(x, a)` where actions share a model; padded.
+    context: Vec<f64>,
+    joint: Vec<f64>,
+    means: Vec<f64>,
+    /// Variances of the means; for joint beliefs the covariance, shape `[n_actions, n_actions]`.
+    spread: Vec<f64>,
 }
 
-/// What the model believes about each action: mean and standard deviation in noise units.
-pub(super) struct Belief {
-    pub(super) means: Vec<f64>,
-    pub(super) deviations: Vec<f64>,
+/// What a model believes about the score of each action: mean, and variance in noise units.
+pub(super) struct Belief<'m> {
+    pub(super) means: &'m [f64],
+    pub(super) variances: &'m [f64],
 }
 
 impl LinearModel {
     pub(super) fn new(
         spec: &EnvSpec,
         normalisation: Normalisation,
-        ridge: f64,
-        reward_scale: f64,
+        actions: Option<ActionFeatures>,
+        config: ModelConfig,
     ) -> Result<Self, AgentError> {
-        let n_features = spec.observation_space.n_features();
-        normalisation.check(n_features)?;
-        let actions = vec![Ridge::new(n_features + 1, ridge); spec.n_actions];
-        Ok(Self { normalisation, reward_scale, actions })
+        let features = FeatureMap::new(spec, normalisation, actions)?;
+        let bank = RidgeBank::new(features.n_models(), features.dim(), config.ridge);
+        let (width, n) = (bank.width(), features.n_actions());
+        let context = vec![0.0; padded(features.n_features() + 1)];
+        let (joint, means, spread) = (vec![0.0; width], vec![0.0; n], vec![0.0; n]);
+        Ok(Self { features, bank, config, context, joint, means, spread })
     }
 
-    pub(super) fn belief(
-        &self,
+    pub(super) fn features(&self) -> &FeatureMap {
+        &self.features
+    }
+
+    pub(super) fn bank(&self) -> &RidgeBank {
+        &self.bank
+    }
+
+    pub(super) fn bank_mut(&mut self) -> &mut RidgeBank {
+        &mut self.bank
+    }
+
+    /// Errors unless observation and mask have the lengths that the model was built for.
+    pub(super) fn check(&self, observation: &[f32], mask: &ActionMask) -> Result<(), AgentError> {
+        same_length("the observation", self.features.n_features(), observation.len())?;
+        same_length("the mask", self.features.n_actions(), mask.n_actions())
+    }
+
+    /// Linear score of every action.
+    pub(super) fn means(&mut self, observation: &[f32]) -> &[f64] {
+        self.features.context(observation, &mut self.context);
+        if self.features.is_shared() {
+            for action in 0..self.means.len() {
+                self.features.joint(&self.context, action, &mut self.joint);
+                self.bank.means(&self.joint, &mut self.means[action..=action]);
+            }
+        } else {
+            self.bank.means(&self.context, &mut self.means);
+        }
+        &self.means
+    }
+
+    /// Mean and variance of the score of every action.
+    pub(super) fn believe(&mut self, observation: &[f32]) -> Belief<'_> {
+        self.features.context(observation, &mut self.context);
+        let n = self.means.len();
+        self.spread.resize(n, 0.0);
+        if self.features.is_shared() {
+            for action in 0..n {
+                self.features.joint(&self.context, action, &mut self.joint);
+                let (mean, variance) = self.bank.belief(0, &self.joint);
+                (self.means[action], self.spread[action]) = (mean, variance);
+            }
+        } else {
+            self.bank.beliefs(&self.context, &mut self.means, &mut self.spread);
+        }
+        Belief { means: &self.means, variances: &self.spread }
+    }
+
+    /// Mean scores and their covariance `φ_aᵀA⁻¹φ_b`, shape `[n_actions, n_actions]`: actions that
+    /// share a model are believed in together.
+    pub(super) fn believe_jointly(&mut self, observation: &[f32]) -> Belief<'_> {
+        self.features.context(observation, &mut self.context);
+        let (n, width) = (self.means.len(), self.bank.width());
+        self.spread.clear();
+        self.spread.resize(n * n, 0.0);
+        let mut vectors = vec![0.0; n * width];
+        for (action, vector) in vectors.chunks_exact_mut(width).enumerate() {
+            self.features.joint(&self.context, action, vector);
+        }
+        for (action, vector) in vectors.chunks_exact(width).enumerate() {
+            let model = self.features.model(action);
+            self.bank.means_of(model, vector, &mut self.means[action..=action]);
+            let row = &mut self.spread[action * n..][..n];
+            if self.features.is_shared() {
+                self.bank.covariances(vector, &vectors, row);
+            } else {
+                row[action] = self.bank.belief(model, vector).1;
+            }
+        }
+        Belief { means: &self.means, variances: &self.spread }
+    }
+
+    /// One reward, not yet scaled, that counts `weight` times.
+    ///
+    /// # Errors
+    /// [`AgentError::NotFinite`] when the likelihood is logistic and the scaled reward lies outside
+    /// `[0, 1]`.
+    pub(super) fn learn(
+        &mut self,
         observation: &[f32],
-        mask: &ActionMask,
-    ) -> Result<Belief, AgentError> {
-        same_length("the observation", self.normalisation.mean.len(), observation.len())?;
-        same_length("the mask", self.actions.len(), mask.n_actions())?;
-        let x = self.features(observation);
-        let means = self.actions.iter().map(|action| action.mean(&x)).collect();
-        let deviations = self.actions.iter().map(|action| action.variance(&x).sqrt()).collect();
-        Ok(Belief { means, deviations })
-    }
-
-    pub(super) fn learn(&mut self, transition: &Transition<'_>) -> Result<(), AgentError> {
-        transition.check(self.normalisation.mean.len(), self.actions.len())?;
-        let x = self.features(transition.observation);
-        self.actions[transition.action].learn(&x, transition.reward * self.reward_scale);
+        action: ActionId,
+        reward: f64,
+        weight: f64,
+    ) -> Result<(), AgentError> {
+        let y = reward * self.config.reward_scale;
+        self.features.context(observation, &mut self.context);
+        let x = if self.features.is_shared() {
+            self.features.joint(&self.context, action, &mut self.joint);
+            &self.joint
+        } else {
+            &self.context
+        };
+        let model = self.features.model(action);
+        match self.config.likelihood {
+            Likelihood::Gaussian => self.bank.learn(model, x, y, weight),
+            Likelihood::Logistic if (0.0..=1.0).contains(&y) => {
+                self.bank.shift(model, x, |mean, variance| laplace_step(mean, variance, y, weight));
+            }
+            Likelihood::Logistic => {
+                return Err(AgentError::NotFinite {
+                    what: "reward in [0, 1] after scaling (logistic likelihood)",
+                    got: y,
+                });
+            }
+        }
         Ok(())
     }
 
-    /// The estimated weights in the environment's reward unit, greedy.
-    pub(super) fn export(&self, name: &str) -> Result<LinearPolicy, AgentError> {
-        let unscaled = |theta: &Ridge| theta.theta.iter().map(|w| w / self.reward_scale).collect();
-        let weights: Vec<Vec<f64>> = self.actions.iter().map(unscaled).collect();
-        if let Some(&got) = weights.iter().flatten().find(|weight| !weight.is_finite()) {
-            return Err(AgentError::NotFinite { what: "weight", got });
-        }
-        let Normalisation { mean, scale } = self.normalisation.clone();
-        Ok(LinearPolicy::new(name, LinearScores { mean, scale, weights }, 0.0))
+    /// Turns a score into an expected reward in the environment's unit.
+    pub(super) fn expected_reward(&self, score: f64) -> f64 {
+        let scaled = match self.config.likelihood {
+            Likelihood::Gaussian => score,
+            Likelihood::Logistic => logistic(score),
+        };
+        scaled / self.config.reward_scale
     }
 
-    fn features(&self, observation: &[f32]) -> Vec<f64> {
-        normalised(observation, &self.normalisation.mean, &self.normalisation.scale)
-            .map(f64::from)
-            .chain([1.0])
-            .collect()
+    /// The estimated weights: in the environment's reward unit, or log-odds for a logistic model.
+    pub(super) fn scores(&self) -> Result<LinearScores, AgentError> {
+        let factor = match self.config.likelihood {
+            Likelihood::Gaussian => 1.0 / self.config.reward_scale,
+            Likelihood::Logistic => 1.0,
+        };
+        self.features.export(|model| self.bank.theta(model), factor)
+    }
+
+    /// Stores everything that was learned.
+    pub(super) fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("action_features", &self.features.actions())?;
+        save_blocks(archive, "model", &self.bank.state());
+        Ok(())
+    }
+
+    /// Takes over what [`LinearModel::save`] stored.
+    pub(super) fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("action_features", &self.features.actions())?;
+        load_blocks(archive, "model", self.bank.state_mut().into())
+    }
+
+    /// Greedy over [`LinearModel::scores`].
+    pub(super) fn export(&self, name: &str) -> Result<LinearPolicy, AgentError> {
+        Ok(LinearPolicy::new(name, self.scores()?, 0.0))
     }
 }
 
-/// Draws from `distribution`, which has `epsilon` of exploration mixed in.
-pub(super) fn decide(
-    distribution: &ActionDistribution,
-    epsilon: f64,
-    mask: &ActionMask,
-    rng: &mut dyn RngCore,
-) -> Decision {
-    let mixed = distribution.mix_uniform(epsilon, mask);
-    let action = mixed.sample(rng);
-    Decision { action, propensity: mixed.probabilities()[action] }
+/// Stores blocks of numbers under one name.
+pub(super) fn save_blocks(archive: &mut Archive, name: &str, blocks: &[&[f64]]) {
+    for (at, block) in blocks.iter().enumerate() {
+        archive.put(&format!("{name}.{at}"), block);
+    }
+}
+
+/// Overwrites all blocks by what was stored under the name, or none of them.
+pub(super) fn load_blocks(
+    archive: &Archive,
+    name: &str,
+    blocks: Vec<&mut [f64]>,
+) -> Result<(), AgentError> {
+    let read = |(at, block): (usize, &&mut [f64])| {
+        archive.get_n::<f64>(&format!("{name}.{at}"), block.len())
+    };
+    let stored = blocks.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    blocks.into_iter().zip(&stored).for_each(|(block, stored)| block.copy_from_slice(stored));
+    Ok(())
+}
+
+/// `1 / (1 + exp(−z))`.
+pub(super) fn logistic(z: f64) -> f64 {
+    1.0 / (1.0 + (-z).exp())
+}
+
+/// One step of online Laplace approximation for logistic regression (Spiegelhalter and Lauritzen
+/// 1990; the diagonal form is Chapelle and Li 2011, algorithm 3), as `(s, g)` of
+/// [`RidgeBank::shift`].
+///
+/// The most likely weights after an example are `θ + s A⁻¹x`, where `s = w (y − σ(m + s v))` has one
+/// root in one unknown, found by Newton's method; the precision then grows by `w p (1 − p) x xᵀ`.
+fn laplace_step(mean: f64, variance: f64, y: f64, weight: f64) -> (f64, f64) {
+    // The root lies between 0 (no step) and w (y − ½ ± ½). A Newton step that leaves the bracket or
+    // does not halve the last one gives way to bisection (as in Press et al. 2007, section 9.4).
+    let (mut low, mut high) = (weight * (y - 1.0), weight * y);
+    let (mut step, mut moved) = (0.0_f64, high - low);
+    for _ in 0..64 {
+        let p = logistic(mean + step * variance);
+        let excess = step - weight * (y - p);
+        if excess > 0.0 {
+            high = step
+        } else {
+            low = step
+        }
+        let newton = -excess / (1.0 + weight * p * (1.0 - p) * variance);
+        let inside = (low..=high).contains(&(step + newton)) && newton.abs() <= moved / 2.0;
+        let change = if inside { newton } else { (low + high) / 2.0 - step };
+        moved = change.abs();
+        step += change;
+        if moved <= 1e-12 {
+            break;
+        }
+    }
+    let p = logistic(mean + step * variance);
+    let precision = weight * p * (1.0 - p);
+    (step, precision / (1.0 + precision * variance))
 }
 
 #[cfg(test)]
@@ -138,17 +274,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_rewards_give_the_hand_worked_regression() {
-        // λ = 1, x = (1, 1) then (1, −1), r = 2 then 0: A = 3I, Σ x r = (2, 2), θ = (2/3, 2/3).
-        let mut ridge = Ridge::new(2, 1.0);
-        ridge.learn(&[1.0, 1.0], 2.0);
-        ridge.learn(&[1.0, -1.0], 0.0);
-        for (got, expected) in ridge.theta.iter().zip([2.0 / 3.0, 2.0 / 3.0]) {
-            assert!((got - expected).abs() < 1e-12);
+    fn a_laplace_step_ends_where_the_gradient_of_the_posterior_is_zero() {
+        for (mean, variance, y, weight) in [
+            (0.0, 1.0, 1.0, 1.0),
+            (3.0, 25.0, 0.0, 2.0),
+            (-40.0, 4.0, 1.0, 1.0),
+            (1.0, 0.0, 0.3, 5.0),
+        ] {
+            let (step, gain) = laplace_step(mean, variance, y, weight);
+            let p = logistic(mean + step * variance);
+            assert!((step - weight * (y - p)).abs() < 1e-9, "{mean} {variance} {step}");
+            // A⁻¹ shrinks from v to v − g v² = 1 / (1/v + w p (1 − p)).
+            let precision = weight * p * (1.0 - p);
+            let expected = variance / (1.0 + precision * variance);
+            assert!((variance - gain * variance * variance - expected).abs() < 1e-9);
         }
-        for (got, expected) in ridge.inverse.iter().zip([1.0 / 3.0, 0.0, 0.0, 1.0 / 3.0]) {
-            assert!((got - expected).abs() < 1e-12);
-        }
-        assert!((ridge.variance(&[3.0, 0.0]) - 3.0).abs() < 1e-12);
     }
 }

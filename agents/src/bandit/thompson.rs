@@ -1,33 +1,42 @@
 //! Thompson sampling: each action as often as it is believed to be the best one.
 
 use super::config::ThompsonConfig;
-use super::model::{LinearModel, decide};
+use super::decision::draw;
+use super::features::ActionFeatures;
+use super::model::{Belief, Likelihood, LinearModel, ModelConfig};
+use super::winning::{argmax_probabilities, winning_shares};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
-use crate::error::AgentError;
+use crate::checkpoint::Archive;
+use crate::error::{AgentError, require};
 use crate::normalisation::Normalisation;
 use promopt_envs::{ActionMask, EnvSpec};
-use promopt_policies::{ActionDistribution, Decision};
+use promopt_policies::Decision;
 use rand::RngCore;
 
-/// Standard deviations around a mean that the grid covers.
-const REACH: f64 = 5.0;
-
-/// Linear Thompson sampling with one model per action (Agrawal and Goyal 2013; Russo et al. 2018).
+/// Linear Thompson sampling (Agrawal and Goyal 2013; Russo et al. 2018), or logistic Thompson
+/// sampling (Chapelle and Li 2011) by [`ThompsonConfig::likelihood`].
 ///
-/// Drawing weights from each posterior and taking the best score is the same as drawing the scores
-/// `xᵀθ_a ~ N(xᵀθ̂_a, noise² xᵀA_a⁻¹x)`, which are independent between actions. The probability
-/// that an action wins is then an integral over one variable. The agent computes these
-/// probabilities on a grid ([`argmax_probabilities`]) and draws the action *from them*, so the
-/// logged propensity is the exact probability of what it did, whatever the grid's error; mixing in
-/// ε keeps it away from 0. It learns in `observe`, from the reward of the step alone.
+/// With one model per action ([`Thompson::new`]), drawing weights from each posterior and taking the
+/// best score is the same as drawing the scores `xᵀθ_a ~ N(xᵀθ̂_a, noise² xᵀA_a⁻¹x)`, which are
+/// independent between actions. The probability that an action wins is then an integral over one
+/// variable. The agent computes these probabilities on a grid ([`argmax_probabilities`]) and draws
+/// the action *from them*, so the logged propensity is the exact probability of what it did, whatever
+/// the grid's error; mixing in ε keeps it away from 0.
+///
+/// With one model for all actions ([`Thompson::shared`]) the scores are correlated; the agent then
+/// counts wins among [`ThompsonConfig::draws`] joint draws and draws the action from those shares. It
+/// learns in `observe`, from the reward of the step alone.
 #[derive(Debug, Clone)]
 pub struct Thompson {
     config: ThompsonConfig,
     model: LinearModel,
+    /// Standard deviations on the grid, or the covariance of the draws.
+    spread: Vec<f64>,
+    winning: Vec<f64>,
 }
 
 impl Thompson {
-    /// An agent for environments with this spec.
+    /// An agent with one model per action.
     ///
     /// # Errors
     /// [`AgentError::InvalidConfig`], or [`AgentError::Shape`] when the normalisation does not fit.
@@ -36,15 +45,44 @@ impl Thompson {
         spec: &EnvSpec,
         normalisation: Normalisation,
     ) -> Result<Self, AgentError> {
+        Self::build(config, spec, normalisation, None)
+    }
+
+    /// An agent with one model for all actions, over features of observation and action.
+    ///
+    /// # Errors
+    /// As for [`Thompson::new`]; also when the table of action features does not fit, and when
+    /// `draws` is 0, since there is no grid for correlated scores.
+    pub fn shared(
+        config: ThompsonConfig,
+        spec: &EnvSpec,
+        normalisation: Normalisation,
+        actions: ActionFeatures,
+    ) -> Result<Self, AgentError> {
+        require(config.draws > 0, "draws", "at least 1 where actions share a model", config.draws)?;
+        Self::build(config, spec, normalisation, Some(actions))
+    }
+
+    fn build(
+        config: ThompsonConfig,
+        spec: &EnvSpec,
+        normalisation: Normalisation,
+        actions: Option<ActionFeatures>,
+    ) -> Result<Self, AgentError> {
         config.validate()?;
-        let model = LinearModel::new(spec, normalisation, config.ridge, config.reward_scale)?;
-        Ok(Self { config, model })
+        let ThompsonConfig { ridge, reward_scale, likelihood, .. } = config;
+        let model = ModelConfig { ridge, reward_scale, likelihood };
+        let model = LinearModel::new(spec, normalisation, actions, model)?;
+        Ok(Self { config, model, spread: Vec::new(), winning: vec![0.0; spec.n_actions] })
     }
 }
 
 impl Agent for Thompson {
     fn name(&self) -> &str {
-        "thompson"
+        match self.config.likelihood {
+            Likelihood::Gaussian => "thompson",
+            Likelihood::Logistic => "logistic_thompson",
+        }
     }
 
     fn act(
@@ -53,16 +91,27 @@ impl Agent for Thompson {
         mask: &ActionMask,
         rng: &mut dyn RngCore,
     ) -> Result<Decision, AgentError> {
-        let belief = self.model.belief(observation, mask)?;
-        let deviations: Vec<f64> =
-            belief.deviations.iter().map(|deviation| deviation * self.config.noise).collect();
-        let cells = self.config.grid_cells;
-        let winning = argmax_probabilities(&belief.means, &deviations, mask, cells);
-        Ok(decide(&winning, self.config.epsilon, mask, rng))
+        self.model.check(observation, mask)?;
+        let ThompsonConfig { noise, draws, epsilon, grid_cells, .. } = self.config;
+        if draws == 0 {
+            let Belief { means, variances } = self.model.believe(observation);
+            self.spread.clear();
+            self.spread.extend(variances.iter().map(|variance| noise * variance.sqrt()));
+            let winning = argmax_probabilities(means, &self.spread, mask, grid_cells);
+            self.winning.copy_from_slice(winning.probabilities());
+        } else {
+            let Belief { means, variances: covariance } = self.model.believe_jointly(observation);
+            self.spread.clear();
+            self.spread.extend_from_slice(covariance);
+            let belief = (means, self.spread.as_mut_slice());
+            winning_shares(belief, noise, draws, mask, rng, &mut self.winning);
+        }
+        Ok(draw(|action| self.winning[action], epsilon, mask, rng))
     }
 
     fn observe(&mut self, transition: &Transition<'_>) -> Result<(), AgentError> {
-        self.model.learn(transition)
+        transition.check(self.model.features().n_features(), self.winning.len())?;
+        self.model.learn(transition.observation, transition.action, transition.reward, 1.0)
     }
 
     fn update(&mut self) -> Result<Option<Metrics>, AgentError> {
@@ -72,121 +121,14 @@ impl Agent for Thompson {
     fn policy(&self) -> Result<Snapshot, AgentError> {
         Ok(Snapshot::Linear(self.model.export(self.name())?))
     }
-}
 
-/// `P(a = argmax_b Z_b)` over the allowed actions, for independent
-/// `Z_b ~ N(means[b], deviations[b]²)`.
-///
-/// `P(a) = ∫ f_a(z) Π_{b≠a} F_b(z) dz`, as a sum over the cells of an even grid of the chance that
-/// `Z_a` falls into the cell times the mean chance of the others below it, scaled to sum to 1. The
-/// error is of the order of the cell's width against the smallest deviation in play: with 128 cells
-/// and deviations within a factor of 5 of each other it is below 0.01.
-#[must_use]
-pub fn argmax_probabilities(
-    means: &[f64],
-    deviations: &[f64],
-    mask: &ActionMask,
-    cells: usize,
-) -> ActionDistribution {
-    let edge = |sign: f64| {
-        let edges = mask.allowed().map(|a| means[a] + sign * REACH * deviations[a]);
-        edges.fold(f64::NEG_INFINITY, f64::max)
-    };
-    // Below the highest lower edge the maximum is almost never found, and actions that end there
-    // almost never win.
-    let (low, high) = (edge(-1.0), edge(1.0));
-    let width = (high - low) / cells.max(1) as f64;
-    if !(width.is_finite() && width > 0.0) {
-        return ActionDistribution::deterministic(mask.argmax(means), mask.n_actions());
-    }
-    let contends = |&a: &usize| means[a] + REACH * deviations[a] > low;
-    let contenders: Vec<usize> = mask.allowed().filter(contends).collect();
-    let below = |z: f64| -> Vec<f64> {
-        contenders.iter().map(|&a| normal_below((z - means[a]) / deviations[a])).collect()
-    };
-    let mut weights = vec![0.0; mask.n_actions()];
-    let mut left = vec![0.0; contenders.len()];
-    for cell in 0..cells {
-        let right = below(low + (cell + 1) as f64 * width);
-        let middle: Vec<f64> = left.iter().zip(&right).map(|(l, r)| (l + r) / 2.0).collect();
-        // Products over all others: those before `i` times those after `i`.
-        let mut after = vec![1.0; contenders.len()];
-        for i in (1..contenders.len()).rev() {
-            after[i - 1] = after[i] * middle[i];
-        }
-        let mut before = 1.0;
-        for (i, &action) in contenders.iter().enumerate() {
-            weights[action] += (right[i] - left[i]).max(0.0) * before * after[i];
-            before *= middle[i];
-        }
-        left = right;
-    }
-    ActionDistribution::from_weights(&weights, mask)
-}
-
-/// The standard normal distribution function with an error below 7.5e-8 (Abramowitz and Stegun
-/// 1964, 26.2.17).
-fn normal_below(z: f64) -> f64 {
-    if z.is_nan() {
-        return 0.5;
-    }
-    let t = 1.0 / (1.0 + 0.231_641_9 * z.abs());
-    let series = [1.330_274_429, -1.821_255_978, 1.781_477_937, -0.356_563_782, 0.319_381_530];
-    let polynomial = series.iter().fold(0.0, |sum, coefficient| (sum + coefficient) * t);
-    let density = (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
-    let tail = density * polynomial;
-    if z > 0.0 { 1.0 - tail } else { tail }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use promopt_envs::SeedTree;
-    use rand_distr::{Distribution, StandardNormal};
-
-    #[test]
-    fn the_normal_distribution_function_matches_tables() {
-        for (z, expected) in [(0.0, 0.5), (1.0, 0.841_344_746), (-1.96, 0.024_997_895)] {
-            assert!((normal_below(z) - expected).abs() < 1e-7);
-        }
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("config", &self.config)?;
+        self.model.save(archive)
     }
 
-    #[test]
-    fn two_actions_have_the_closed_form() {
-        // P(Z₀ > Z₁) = Φ((1 − 0.5) / √(0.3² + 0.4²)) = Φ(1) = 0.8413.
-        let mask = ActionMask::all(2);
-        let winning = argmax_probabilities(&[1.0, 0.5], &[0.3, 0.4], &mask, 128);
-        assert!((winning.probabilities()[0] - 0.841_345).abs() < 1e-3);
-    }
-
-    #[test]
-    fn five_actions_agree_with_drawing() {
-        let (means, deviations) = ([0.0, 0.2, -0.5, 0.1, 3.0], [1.0, 0.5, 1.5, 0.3, 0.1]);
-        let flags = vec![true, true, true, true, false];
-        let mask = ActionMask::from_flags(flags).expect("some are allowed");
-        let winning = argmax_probabilities(&means, &deviations, &mask, 128);
-        let mut rng = SeedTree::new(2).stream();
-        let mut wins = [0.0; 5];
-        let n = 40_000;
-        for _ in 0..n {
-            let mut draw = |a: usize| {
-                let z: f64 = StandardNormal.sample(&mut rng);
-                means[a] + deviations[a] * z
-            };
-            let scores: Vec<f64> = (0..5).map(&mut draw).collect();
-            wins[mask.argmax(&scores)] += 1.0 / f64::from(n);
-        }
-        // 4 standard errors of a share are at most 4 · 0.5 / √40000 = 0.01.
-        for (share, p) in wins.iter().zip(winning.probabilities()) {
-            assert!((share - p).abs() < 0.01, "{share} {p}");
-        }
-        assert_eq!(winning.probabilities()[4], 0.0);
-    }
-
-    #[test]
-    fn a_single_allowed_action_is_certain() {
-        let mask = ActionMask::from_flags(vec![false, true]).expect("one is allowed");
-        let winning = argmax_probabilities(&[9.0, 0.0], &[1.0, 1.0], &mask, 8);
-        assert_eq!(winning.probabilities(), [0.0, 1.0]);
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("config", &self.config)?;
+        self.model.load(archive)
     }
 }

@@ -1,46 +1,63 @@
-//! The deep Q-network agent: it plays, remembers, and pulls its scores towards `loss`'s targets.
+//! The deep Q-network agent: it plays, remembers, and learns from what it remembers.
 
-use super::config::{DqnConfig, TargetUpdate};
-use super::{head, loss};
+use super::config::DqnConfig;
+use super::learner::DqnLearner;
+use super::loss::argmax;
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, same_length};
-use crate::network::{Activations, Adam, Mlp, MlpShape};
+use crate::network::Activations;
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
 use crate::replay::{Batch, Replay};
-use promopt_envs::{ActionMask, EnvSpec, SeedTree, Stream};
-use promopt_policies::{ActionDistribution, Decision, QHead, QPolicy};
-use rand::RngCore;
+use promopt_envs::{ActionId, ActionMask, EnvSpec, SeedTree, Stream};
+use promopt_policies::{Decision, QPolicy};
+use rand::{Rng, RngCore};
 
-/// DQN with double, dueling and n-step learning (Mnih et al. 2015; Hessel et al. 2018).
+/// DQN with every component of Rainbow as a switch (Mnih et al. 2015; Hessel et al. 2018).
 ///
-/// Exploration is ε-greedy over the allowed actions, so propensities are exact. The same seed and
-/// the same transitions give the same weights, bit for bit.
+/// The same seed and the same transitions give the same weights, bit for bit.
+///
+/// **Exploration and propensities.** Decisions are ε-greedy over the allowed actions, and the
+/// propensity of that is exact. With noisy layers the scores themselves are drawn, anew for every
+/// call: given the noise a decision is ε-greedy, but what was random includes the noise, so the
+/// propensity is `ε/m + (1 − ε) · p̂` for `m` allowed actions, where `p̂` is the share of draws under
+/// which the action taken is the best, over the draw that decided and `propensity_draws` more. That
+/// is an estimate with standard error `√(p (1 − p) / (1 + propensity_draws))`, and a little too
+/// large on average, for the deciding draw is counted.
 #[derive(Debug)]
 pub struct DqnAgent {
-    config: DqnConfig,
-    n_features: usize,
+    pub(super) learner: DqnLearner,
+    pub(super) n_features: usize,
     n_actions: usize,
-    online: Mlp,
-    target: Mlp,
-    memory: Activations,
-    gradient: Vec<f32>,
-    optimiser: Adam,
-    n_step: NStep,
-    replay: Replay,
+    pub(super) n_step: NStep,
+    pub(super) replay: Replay,
     batch: Batch,
-    sampler: Stream,
-    observed: u64,
-    updates: u64,
+    /// Order of sampling.
+    pub(super) sampler: Stream,
+    /// Noise of acting; that of learning has its own.
+    pub(super) noise: Stream,
+    pub(super) observed: u64,
+    acting: Acting,
+}
+
+/// Memory that is used again for every decision.
+#[derive(Debug, Default)]
+struct Acting {
+    memory: Activations,
+    atoms: Vec<f32>,
+    scores: Vec<f32>,
+    /// Per lane, the draws under which the action taken is the best.
+    votes: Vec<u32>,
 }
 
 impl DqnAgent {
-    /// An agent for environments with this spec; the seed decides the first weights and the order
-    /// of sampling.
+    /// An agent for environments with this spec; the seed decides the first weights, the order of
+    /// sampling and all noise.
     ///
     /// # Errors
-    /// [`AgentError::InvalidConfig`], or [`AgentError::Shape`] when the normalisation does not fit
-    /// the observations.
+    /// [`AgentError::InvalidConfig`]; [`AgentError::Shape`] when the normalisation does not fit the
+    /// observations; [`AgentError::TooLarge`] when the replay memory may outgrow its limit.
     pub fn new(
         config: DqnConfig,
         spec: &EnvSpec,
@@ -49,46 +66,52 @@ impl DqnAgent {
     ) -> Result<Self, AgentError> {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
-        let n_outputs = n_actions + usize::from(config.dueling);
-        let shape = MlpShape::new(n_features, &config.hidden, n_outputs);
-        let online = Mlp::new(shape, normalisation, &mut seed.child("weights").stream())?;
         Ok(Self {
-            target: online.clone(),
-            memory: Activations::default(),
-            gradient: vec![0.0; online.parameters().len()],
-            optimiser: Adam::new(online.parameters().len(), config.adam_epsilon),
             n_step: NStep::new(config.n_step, config.discount_factor),
-            replay: Replay::new(config.replay_capacity, n_features, n_actions),
+            replay: Replay::new(config.replay(), n_features, n_actions)?,
+            learner: DqnLearner::new(config, n_features, n_actions, normalisation, seed)?,
             batch: Batch::default(),
             sampler: seed.child("replay").stream(),
+            noise: seed.child("acting-noise").stream(),
             observed: 0,
-            updates: 0,
             n_features,
             n_actions,
-            online,
-            config,
+            acting: Acting::default(),
         })
     }
 
     /// The share of uniform decisions now.
     #[must_use]
     pub fn epsilon(&self) -> f64 {
-        self.config.epsilon.at(self.observed)
+        self.learner.config.epsilon.at(self.observed)
     }
 
-    /// Bytes of the replay memory.
+    /// Bytes that the replay memory takes now.
     #[must_use]
-    pub fn replay_bytes(&self) -> usize {
+    pub fn replay_bytes(&self) -> u64 {
         self.replay.memory_bytes()
     }
 
-    /// Scores of all actions, masked ones included, in units of scaled reward, shape `[n_actions]`.
+    /// What learns.
+    #[must_use]
+    pub fn learner(&self) -> &DqnLearner {
+        &self.learner
+    }
+
+    /// Scores of all actions, masked ones included, in units of scaled reward and without noise,
+    /// shape `[n_actions]`.
     ///
     /// # Errors
     /// [`AgentError::Shape`] when the observation has the wrong length.
     pub fn scores(&self, observation: &[f32]) -> Result<Vec<f32>, AgentError> {
         same_length("the observation", self.n_features, observation.len())?;
-        scores(&self.online, &self.config, observation, &mut Activations::default())
+        let mut online = self.learner.online.clone();
+        online.silence();
+        let mut acting = Acting::default();
+        let outputs = online.forward(observation, &mut acting.memory)?;
+        self.learner.head.combine(outputs, &mut acting.atoms);
+        self.learner.head.scores(&acting.atoms, &mut acting.scores);
+        Ok(acting.scores)
     }
 
     /// The weights of the online network in the safetensors format, matrices as `[n_in, n_out]`.
@@ -96,7 +119,7 @@ impl DqnAgent {
     /// # Errors
     /// [`AgentError::Weights`] when they cannot be written.
     pub fn weights_safetensors(&self) -> Result<Vec<u8>, AgentError> {
-        self.online.to_safetensors()
+        self.learner.online.to_safetensors()
     }
 
     /// Starts from stored weights: both networks take them. Replay and optimiser are as they were.
@@ -104,20 +127,57 @@ impl DqnAgent {
     /// # Errors
     /// [`AgentError::Weights`] when the bytes are not the weights of a network of this shape.
     pub fn load_weights(&mut self, safetensors: &[u8]) -> Result<(), AgentError> {
-        self.online.load_safetensors(safetensors)?;
-        self.target.move_towards(&self.online, 1.0);
+        let DqnLearner { online, target, .. } = &mut self.learner;
+        online.load_safetensors(safetensors)?;
+        target.move_towards(online, 1.0);
         Ok(())
     }
 
-    fn follow(&mut self) {
-        match self.config.target_update {
-            TargetUpdate::Soft { rate } => self.target.move_towards(&self.online, rate as f32),
-            TargetUpdate::Hard { every } if self.updates.is_multiple_of(every) => {
-                self.target.move_towards(&self.online, 1.0)
-            }
-            TargetUpdate::Hard { .. } => {}
-        }
+    /// Scores under the next draw of the noise into `acting.scores`.
+    fn draw_scores(&mut self, observations: &[f32]) -> Result<(), AgentError> {
+        let DqnLearner { online, head, .. } = &mut self.learner;
+        online.draw_noise(&mut self.noise);
+        let outputs = online.forward(observations, &mut self.acting.memory)?;
+        head.combine(outputs, &mut self.acting.atoms);
+        head.scores(&self.acting.atoms, &mut self.acting.scores);
+        Ok(())
     }
+
+    /// Counts under how many draws each lane's action is the best; 1 of 1 without noise.
+    fn count_votes(
+        &mut self,
+        observations: &[f32],
+        masks: &[&ActionMask],
+        decisions: &[Decision],
+    ) -> Result<u32, AgentError> {
+        let draws = match self.learner.config.noisy {
+            Some(_) => self.learner.config.propensity_draws as u32,
+            None => 0,
+        };
+        self.acting.votes.clear();
+        self.acting.votes.resize(masks.len(), 0);
+        for draw in 0..=draws {
+            if draw > 0 {
+                self.draw_scores(observations)?;
+            }
+            let Acting { scores, votes, .. } = &mut self.acting;
+            let rows = scores.chunks_exact(self.n_actions).zip(masks);
+            for (((row, mask), decision), votes) in rows.zip(decisions).zip(votes) {
+                *votes += u32::from(argmax(row, mask.flags()) == decision.action);
+            }
+        }
+        Ok(draws + 1)
+    }
+}
+
+/// Draws from `(1 − ε)` of one action and `ε` of the uniform over the allowed ones.
+pub(super) fn epsilon_greedy(
+    greedy: ActionId,
+    epsilon: f64,
+    mask: &ActionMask,
+    rng: &mut dyn RngCore,
+) -> ActionId {
+    if rng.random::<f64>() < epsilon { mask.sample(rng) } else { greedy }
 }
 
 impl Agent for DqnAgent {
@@ -142,102 +202,64 @@ impl Agent for DqnAgent {
         rng: &mut dyn RngCore,
     ) -> Result<Vec<Decision>, AgentError> {
         same_length("the observations", masks.len() * self.n_features, observations.len())?;
+        for mask in masks {
+            same_length("the mask", self.n_actions, mask.n_actions())?;
+        }
         if masks.is_empty() {
             return Ok(Vec::new());
         }
         let epsilon = self.epsilon();
-        let scores = scores(&self.online, &self.config, observations, &mut self.memory)?;
-        let mut decisions = Vec::with_capacity(masks.len());
-        for (row, mask) in scores.chunks_exact(self.n_actions).zip(masks) {
-            same_length("the mask", self.n_actions, mask.n_actions())?;
-            let row: Vec<f64> = row.iter().map(|&score| f64::from(score)).collect();
-            let greedy = ActionDistribution::deterministic(mask.argmax(&row), self.n_actions);
-            let distribution = greedy.mix_uniform(epsilon, mask);
-            let action = distribution.sample(rng);
-            decisions.push(Decision { action, propensity: distribution.probabilities()[action] });
+        self.draw_scores(observations)?;
+        let rows = self.acting.scores.chunks_exact(self.n_actions).zip(masks);
+        let decide = |(row, mask): (&[f32], &&ActionMask)| {
+            let action = epsilon_greedy(argmax(row, mask.flags()), epsilon, mask, rng);
+            Decision { action, propensity: 0.0 }
+        };
+        let mut decisions: Vec<Decision> = rows.map(decide).collect();
+        let draws = self.count_votes(observations, masks, &decisions)?;
+        for ((decision, mask), votes) in decisions.iter_mut().zip(masks).zip(&self.acting.votes) {
+            let share = f64::from(*votes) / f64::from(draws);
+            decision.propensity = epsilon / mask.n_allowed() as f64 + (1.0 - epsilon) * share;
         }
         Ok(decisions)
     }
 
     fn observe(&mut self, transition: &Transition<'_>) -> Result<(), AgentError> {
         transition.check(self.n_features, self.n_actions)?;
-        let reward = transition.reward * self.config.reward_scale;
+        let reward = transition.reward * self.learner.config.reward_scale;
         let replay = &mut self.replay;
-        self.n_step.push(&Transition { reward, ..*transition }, |stretch| replay.push(stretch));
+        self.n_step.push(&Transition { reward, ..*transition }, |stretch| {
+            replay.push(stretch);
+        });
         self.observed += 1;
         Ok(())
     }
 
     fn update(&mut self) -> Result<Option<Metrics>, AgentError> {
-        if self.replay.len() < self.config.warm_up {
+        let config = &self.learner.config;
+        if self.replay.len() < config.warm_up {
             return Ok(None);
         }
-        self.replay.sample(self.config.batch_size, &mut self.sampler, &mut self.batch);
-        let batch = &self.batch;
-
-        let (config, memory) = (&self.config, &mut self.memory);
-        let target_scores = scores(&self.target, config, &batch.next_observations, memory)?;
-        let online_scores = match config.double {
-            true => Some(scores(&self.online, config, &batch.next_observations, memory)?),
-            false => None,
-        };
-        let choosing_scores = online_scores.as_ref().unwrap_or(&target_scores);
-        let targets = loss::targets(batch, &target_scores, choosing_scores);
-
-        let values = scores(&self.online, config, &batch.observations, memory)?;
-        let delta = self.config.huber_delta as f32;
-        let loss = loss::huber(&values, &batch.actions, &targets, delta);
-        if !loss.value.is_finite() {
-            return Err(AgentError::NotFinite { what: "loss", got: loss.value });
-        }
-
-        let mut by_output = loss.gradient;
-        if self.config.dueling {
-            head::divide(&std::mem::take(&mut by_output), self.n_actions, &mut by_output);
-        }
-        self.gradient.fill(0.0);
-        self.online.backward(&mut self.memory, &by_output, &mut self.gradient)?;
-        let (rate, clip) = (self.config.learning_rate.at(self.updates), self.config.gradient_clip);
-        let parameters = self.online.parameters_mut();
-        let norm = self.optimiser.step(parameters, &self.gradient, rate, clip);
-        self.updates += 1;
-        self.follow();
-
-        Ok(Some(Metrics {
-            loss: loss.value,
-            mean_q: loss.mean_q,
-            epsilon: self.epsilon(),
-            gradient_norm: norm,
-            learning_rate: rate,
-        }))
+        self.replay.sample(config.batch_size, &mut self.sampler, &mut self.batch);
+        let epsilon = self.epsilon();
+        let metrics = self.learner.learn(&self.batch, epsilon)?;
+        self.replay.set_priorities(&self.batch.slots, self.learner.errors())?;
+        Ok(Some(metrics))
     }
 
     fn policy(&self) -> Result<Snapshot, AgentError> {
-        let scale = self.config.reward_scale as f32;
-        let network = if self.config.dueling {
-            self.online.export_with(QHead::Dueling {
-                value: self.online.export_outputs(0..1, 1, scale),
-                advantage: self.online.export_outputs(1..1 + self.n_actions, 1, scale),
-            })?
-        } else {
-            self.online.export(scale)?
-        };
-        Ok(Snapshot::Network(QPolicy::new(self.name(), network, 0.0)))
+        Ok(Snapshot::Network(QPolicy::new(self.name(), self.learner.export()?, 0.0)))
+    }
+
+    fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        self.write_checkpoint(archive)
+    }
+
+    fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        self.read_checkpoint(archive)
     }
 }
 
-/// Scores of every action for raw observations, shape `[n, n_actions]`.
-fn scores(
-    network: &Mlp,
-    config: &DqnConfig,
-    observations: &[f32],
-    memory: &mut Activations,
-) -> Result<Vec<f32>, AgentError> {
-    let outputs = network.forward(observations, memory)?;
-    if !config.dueling {
-        return Ok(outputs.to_vec());
-    }
-    let mut scores = Vec::new();
-    head::combine(outputs, network.shape().n_outputs - 1, &mut scores);
-    Ok(scores)
-}
+#[cfg(test)]
+#[path = "agent_tests.rs"]
+mod tests;

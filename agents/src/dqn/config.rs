@@ -1,6 +1,8 @@
 //! Settings of the deep Q-network agent, with their sources.
 
 use crate::error::{AgentError, require};
+use crate::network::Backend;
+use crate::replay::{Priorities, ReplayConfig};
 use crate::schedule::Linear;
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +22,40 @@ pub enum TargetUpdate {
     },
 }
 
+/// What a score is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReturnModel {
+    /// The mean return itself.
+    #[default]
+    Mean,
+    /// Probabilities of evenly spaced returns (C51; Bellemare et al. 2017).
+    Categorical {
+        /// Number of returns, at least 2; 51 in the paper.
+        n_atoms: usize,
+        /// Smallest return, in units of scaled reward.
+        low: f64,
+        /// Largest return, in units of scaled reward.
+        high: f64,
+    },
+    /// Quantiles of the return at even levels (QR-DQN; Dabney et al. 2018).
+    Quantile {
+        /// Number of quantiles, at least 1; 200 in the paper.
+        n_quantiles: usize,
+    },
+}
+
+/// How an error of a score counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorLoss {
+    /// Squared up to `huber_delta`, linear beyond.
+    #[default]
+    Huber,
+    /// `e² / 2` everywhere.
+    Squared,
+}
+
 /// Settings of [`DqnAgent`](super::DqnAgent). Steps count observed transitions over all lanes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,10 +68,22 @@ pub struct DqnConfig {
     pub double: bool,
     /// Separate value and advantage (Wang et al. 2016).
     pub dueling: bool,
+    /// What a score is made of; a categorical model has a loss of its own.
+    pub returns: ReturnModel,
+    /// `σ₀` of noisy layers, which explore by themselves (Fortunato et al. 2018), customarily 0.5;
+    /// absent for ordinary layers.
+    pub noisy: Option<f32>,
+    /// Further draws of the noise per decision from which its propensity is estimated, at least 1;
+    /// each costs a forward pass.
+    pub propensity_draws: usize,
     /// Rewards that are summed before bootstrapping, at least 1.
     pub n_step: usize,
     /// Entries of the replay memory.
     pub replay_capacity: usize,
+    /// Bytes that the replay memory may come to take.
+    pub replay_memory_limit_bytes: u64,
+    /// Sampling in proportion to past errors (Schaul et al. 2016); uniform when absent.
+    pub priorities: Option<Priorities>,
     /// Stored entries before the first update.
     pub warm_up: usize,
     /// Entries per update.
@@ -46,7 +94,9 @@ pub struct DqnConfig {
     pub adam_epsilon: f64,
     /// Largest norm of the gradient over all weights.
     pub gradient_clip: f64,
-    /// Error beyond which the loss is linear, in units of the scaled reward. Beyond it a score is
+    /// How an error of a score counts.
+    pub loss: ErrorLoss,
+    /// Error beyond which the Huber loss is linear, in units of the scaled reward. Beyond it a score is
     /// drawn to the median of its targets and away from their mean, which is wrong for skewed
     /// rewards (mostly nothing, sometimes much): keep it above the usual error.
     pub huber_delta: f64,
@@ -56,6 +106,8 @@ pub struct DqnConfig {
     pub epsilon: Linear,
     /// Multiplies rewards before learning, so that errors are of the order of 1.
     pub reward_scale: f64,
+    /// Who computes the network.
+    pub backend: Backend,
 }
 
 impl Default for DqnConfig {
@@ -68,17 +120,24 @@ impl Default for DqnConfig {
             discount_factor: 0.99,
             double: true,
             dueling: true,
+            returns: ReturnModel::Mean,
+            noisy: None,
+            propensity_draws: 8,
             n_step: 3,
             replay_capacity: 100_000,
+            replay_memory_limit_bytes: ReplayConfig::default().memory_limit_bytes,
+            priorities: None,
             warm_up: 1_000,
             batch_size: 64,
             learning_rate: Linear::constant(5e-4),
             adam_epsilon: 1e-5,
             gradient_clip: 10.0,
+            loss: ErrorLoss::Huber,
             huber_delta: 10.0,
             target_update: TargetUpdate::Hard { every: 500 },
             epsilon: Linear { start: 1.0, end: 0.05, steps: 10_000 },
             reward_scale: 1.0,
+            backend: Backend::Native,
         }
     }
 }
@@ -109,6 +168,12 @@ impl DqnConfig {
         require_positive("gradient_clip", self.gradient_clip)?;
         require_positive("huber_delta", self.huber_delta)?;
         require_positive("reward_scale", self.reward_scale)?;
+        self.validate_returns()?;
+        if let Some(sigma) = self.noisy {
+            let fits = sigma.is_finite() && sigma > 0.0;
+            require(fits, "noisy", "a finite number above 0", sigma)?;
+            require(self.propensity_draws > 0, "propensity_draws", "at least 1", 0)?;
+        }
         match self.target_update {
             TargetUpdate::Hard { every } => {
                 require(every > 0, "target_update.hard.every", "at least 1", every)
@@ -117,6 +182,34 @@ impl DqnConfig {
                 let fits = rate > 0.0 && rate <= 1.0;
                 require(fits, "target_update.soft.rate", "a number in (0, 1]", rate)
             }
+        }
+    }
+
+    fn validate_returns(&self) -> Result<(), AgentError> {
+        match self.returns {
+            ReturnModel::Mean => Ok(()),
+            ReturnModel::Categorical { n_atoms, low, high } => {
+                require(n_atoms >= 2, "returns.categorical.n_atoms", "at least 2", n_atoms)?;
+                let ordered = low.is_finite() && high.is_finite() && low < high;
+                let got = format!("{low} and {high}");
+                require(ordered, "returns.categorical.low", "a number below `high`", got)
+            }
+            ReturnModel::Quantile { n_quantiles } => {
+                let what = "returns.quantile.n_quantiles";
+                require(n_quantiles > 0, what, "at least 1", n_quantiles)?;
+                let huber = self.loss == ErrorLoss::Huber;
+                require(huber, "loss", "`huber`, which quantiles need", "squared")
+            }
+        }
+    }
+
+    /// The settings of its replay memory.
+    #[must_use]
+    pub fn replay(&self) -> ReplayConfig {
+        ReplayConfig {
+            capacity: self.replay_capacity,
+            memory_limit_bytes: self.replay_memory_limit_bytes,
+            priorities: self.priorities,
         }
     }
 }
@@ -151,6 +244,21 @@ mod tests {
             (DqnConfig { replay_capacity: 10, ..Default::default() }, "replay_capacity"),
             (DqnConfig { epsilon: Linear::constant(f64::NAN), ..Default::default() }, "epsilon"),
             (DqnConfig { reward_scale: 0.0, ..Default::default() }, "reward_scale"),
+            (DqnConfig { noisy: Some(0.0), ..Default::default() }, "noisy"),
+            (
+                DqnConfig {
+                    returns: ReturnModel::Categorical { n_atoms: 51, low: 1.0, high: 1.0 },
+                    ..Default::default()
+                },
+                "returns.categorical.low",
+            ),
+            (
+                DqnConfig {
+                    returns: ReturnModel::Quantile { n_quantiles: 0 },
+                    ..Default::default()
+                },
+                "returns.quantile.n_quantiles",
+            ),
         ];
         for (config, field) in wrong {
             let message = config.validate().expect_err("out of range").to_string();

@@ -1,9 +1,14 @@
-//! Deep Q-networks: one agent with double, dueling and n-step learning as switches.
+//! Deep Q-networks: one agent with every component of Rainbow as a switch.
 
 mod agent;
+mod categorical;
+mod checkpoint;
 mod config;
 mod head;
-pub mod loss;
+mod learner;
+mod loss;
+mod quantile;
 
 pub use agent::DqnAgent;
-pub use config::{DqnConfig, TargetUpdate};
+pub use config::{DqnConfig, ErrorLoss, ReturnModel, TargetUpdate};
+pub use learner::DqnLearner;

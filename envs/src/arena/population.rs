@@ -2,6 +2,7 @@
 
 use super::features::{N_FEATURES, Tally};
 use super::noise::WeekNoise;
+use super::response::{N_RESPONSE_FEATURES, ResponseTally};
 use super::week::{CustomerState, WeekOutcome, play, shift, tops};
 use super::world::ArenaWorld;
 use crate::error::EnvError;
@@ -21,6 +22,7 @@ pub struct ArenaPopulation {
     states: Vec<CustomerState>,
     outcomes: Vec<WeekOutcome>,
     tallies: Vec<Tally>,
+    responses: Vec<ResponseTally>,
     /// Largest utilities, by customer and category.
     tops: Vec<f32>,
     /// Room for the weights of one category.
@@ -38,11 +40,18 @@ impl ArenaPopulation {
             states: vec![CustomerState::START; n],
             outcomes: vec![WeekOutcome::default(); n],
             tallies: vec![Tally::default(); n],
+            responses: vec![ResponseTally::default(); n],
             tops: vec![0.0; n * world.categories.len()],
             weights: vec![0.0; world.n_slots],
             highest: Highest::new(world),
             week: 0,
         }
+    }
+
+    /// Number of customers.
+    #[must_use]
+    pub fn n_customers(&self) -> usize {
+        self.states.len()
     }
 
     /// Plays the week that `noise` holds; one coupon per customer.
@@ -72,7 +81,10 @@ impl ArenaPopulation {
             let state = &mut self.states[customer];
             let room = (top, &mut self.weights[..], cap);
             let outcome = play(world, decision, noise.row(customer), room, state);
-            self.tallies[customer].add(&outcome, world.config().coupon(action));
+            let coupon = world.config().coupon(action);
+            self.tallies[customer].add(&outcome, coupon);
+            let is_high = 2 * action >= world.config().n_coupons - 1;
+            self.responses[customer].add(&outcome, coupon, is_high);
             self.outcomes[customer] = outcome;
         }
         self.week += 1;
@@ -91,6 +103,15 @@ impl ArenaPopulation {
         customer: usize,
     ) -> [f32; N_FEATURES] {
         self.tallies[customer].features(world, noise, customer)
+    }
+
+    /// What the retailer's own records say of how a customer answered coupons so far.
+    ///
+    /// # Panics
+    /// When there is no such customer.
+    #[must_use]
+    pub fn response_features(&self, customer: usize) -> [f32; N_RESPONSE_FEATURES] {
+        self.responses[customer].features()
     }
 
     fn check(

@@ -1,7 +1,7 @@
 //! Bernoulli bandit: arms that pay 1 with a fixed probability and show nothing.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};

@@ -1,7 +1,7 @@
 //! Chain: a reward at the far end of a corridor. Solved only by looking more than one step ahead.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::exact::{ExactError, TabularMdp, Transition};
 use crate::seed::{SeedTree, Stream};

@@ -1,7 +1,7 @@
 //! Deep sea: a treasure that only a long plan finds; luck alone needs `2^n` episodes.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::exact::{ExactError, TabularMdp, Transition};
 use crate::seed::SeedTree;

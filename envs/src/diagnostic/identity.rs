@@ -1,7 +1,7 @@
 //! Identity: say what you see. Solved by anything that learns at all.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};

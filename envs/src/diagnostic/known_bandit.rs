@@ -1,7 +1,7 @@
 //! Known bandit: a contextual linear bandit whose best value has a closed form.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};

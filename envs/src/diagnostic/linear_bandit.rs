@@ -1,7 +1,7 @@
 //! Linear bandit: customers of a few known kinds, and arms whose reward is linear in the context.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};

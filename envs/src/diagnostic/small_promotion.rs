@@ -1,7 +1,7 @@
 //! Small promotion: a shop in 2,560 states, so that the best promotion plan is known exactly.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::exact::{ExactError, TabularMdp, Transition};
 use crate::seed::{SeedTree, Stream};

@@ -1,7 +1,7 @@
 //! Timeout trap: a time limit that looks like an ending, for learners that merge the two flags.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::space::{ActionId, ActionMask, BoxSpace};
 

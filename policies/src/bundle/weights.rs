@@ -1,6 +1,7 @@
 //! A Q-network as tensors: names, shapes and the safetensors file.
 
 use super::error::BundleError;
+use crate::categorical::CategoricalHead;
 use crate::mlp::{Dense, QHead, QNetwork};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
@@ -8,7 +9,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 pub(super) const WEIGHTS_FILE: &str = "weights.safetensors";
 
 /// The network as a safetensors file: `mean`, `scale`, `hidden.<i>.weight|bias`, and `head.…` or
-/// `value.…` with `advantage.…`. The same network gives the same bytes.
+/// `value.…` with `advantage.…`; `atoms` where returns are predicted as distributions. The same network gives the same bytes.
 pub(super) fn encode(network: &QNetwork) -> Result<Vec<u8>, BundleError> {
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     let mut push = |name: String, shape: Vec<usize>, values: &[f32]| {
@@ -17,6 +18,9 @@ pub(super) fn encode(network: &QNetwork) -> Result<Vec<u8>, BundleError> {
     };
     push("mean".to_owned(), vec![network.mean.len()], &network.mean);
     push("scale".to_owned(), vec![network.scale.len()], &network.scale);
+    if let QHead::Categorical(head) = &network.head {
+        push("atoms".to_owned(), vec![head.atoms.len()], &head.atoms);
+    }
     for (name, dense) in layers(network) {
         push(format!("{name}.weight"), vec![dense.n_out, dense.n_in], &dense.weight);
         push(format!("{name}.bias"), vec![dense.n_out], &dense.bias);
@@ -43,6 +47,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<QNetwork, BundleError> {
         .collect::<Result<Vec<_>, _>>()?;
     let head = if has(&tensors, "head.weight") {
         QHead::Plain(dense(&tensors, "head")?)
+    } else if has(&tensors, "atoms") {
+        let value = has(&tensors, "value.weight").then(|| dense(&tensors, "value")).transpose()?;
+        let (advantage, atoms) = (dense(&tensors, "advantage")?, values(&tensors, "atoms")?.1);
+        QHead::Categorical(CategoricalHead { value, advantage, atoms })
     } else {
         QHead::Dueling {
             value: dense(&tensors, "value")?,
@@ -62,6 +70,10 @@ fn layers(network: &QNetwork) -> Vec<(String, &Dense)> {
         QHead::Dueling { value, advantage } => {
             layers.push(("value".to_owned(), value));
             layers.push(("advantage".to_owned(), advantage));
+        }
+        QHead::Categorical(head) => {
+            layers.extend(head.value.iter().map(|value| ("value".to_owned(), value)));
+            layers.push(("advantage".to_owned(), &head.advantage));
         }
     }
     layers
@@ -94,4 +106,28 @@ fn values(tensors: &SafeTensors<'_>, name: &str) -> Result<(Vec<usize>, Vec<f32>
     }
     let (quads, _) = tensor.data().as_chunks::<4>();
     Ok((tensor.shape().to_vec(), quads.iter().map(|&quad| f32::from_le_bytes(quad)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_categorical_head_survives_the_file() {
+        let dense = |n_out: usize| Dense {
+            weight: (0..2 * n_out).map(|i| i as f32).collect(),
+            bias: vec![0.5; n_out],
+            n_in: 2,
+            n_out,
+        };
+        for value in [None, Some(dense(3))] {
+            let atoms = vec![-1.0, 0.0, 1.0];
+            let head = QHead::Categorical(CategoricalHead { value, advantage: dense(6), atoms });
+            let network =
+                QNetwork { mean: vec![0.0; 2], scale: vec![1.0; 2], hidden: vec![], head };
+            assert_eq!(network.validate(), Ok(()));
+            let bytes = encode(&network).expect("tensors that fit");
+            assert_eq!(decode(&bytes).expect("what we wrote"), network);
+        }
+    }
 }

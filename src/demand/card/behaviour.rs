@@ -6,7 +6,7 @@ use promopt_envs::retail::WeekRecord;
 use serde::{Deserialize, Serialize};
 
 /// Customers below which a persona is not shown on its own.
-pub const CUSTOMERS_MIN: usize = 10;
+pub(super) const CUSTOMERS_MIN: usize = 10;
 
 /// The six: a name, and what one value of it is.
 const BEHAVIOURS: [(&str, &str); 6] = [

@@ -50,7 +50,7 @@ pub(crate) fn write(
         card: card_groups(found.card),
         held_out: held_out(&found.card.weeks),
         distributions: distributions(found.card),
-        persona_distances: persona_distances(found.card),
+        persona_distances: persona_distances(ground, found),
         responses: responses(ground, found),
         coefficients: found.fitted.coefficients.iter().map(coefficient).collect(),
         pooled: pooled(found.fitted),
@@ -205,7 +205,12 @@ fn distributions(card: &RealismCard) -> Option<Distributions> {
     })
 }
 
-fn persona_distances(card: &RealismCard) -> Option<PersonaDistances> {
+fn persona_distances(ground: &Ground<'_>, found: &ReadOuts<'_>) -> Option<PersonaDistances> {
+    let card = found.card;
+    // As of the first held-out week, like the comparison itself.
+    let personas_then: Vec<usize> = (0..ground.history.customers.len())
+        .map(|customer| ground.timeline.at(customer, found.fitted.train_end))
+        .collect();
     let mut personas: Vec<usize> =
         card.behaviour.iter().flat_map(|b| b.personas.iter().map(|(k, _)| *k)).collect();
     personas.sort_unstable();
@@ -214,8 +219,7 @@ fn persona_distances(card: &RealismCard) -> Option<PersonaDistances> {
         || DistanceCell { ks: input::Estimate::unknown(), wasserstein: input::Estimate::unknown() };
     let row = |&persona: &usize| PersonaDistanceRow {
         persona: format!("persona {persona}"),
-        // Personas of fewer than ten customers are not compared at all.
-        customers: Some(crate::demand::card::CUSTOMERS_MIN as u64),
+        customers: Some(personas_then.iter().filter(|p| **p == persona).count() as u64),
         cells: card
             .behaviour
             .iter()

@@ -1,4 +1,4 @@
-//! The protocol that every diagnostic world keeps: reset first, allowed actions only, a time limit.
+//! The protocol that every built-in world keeps: reset first, allowed actions only, a time limit.
 
 use crate::env::Step;
 use crate::error::EnvError;
@@ -6,24 +6,24 @@ use crate::space::{ActionId, ActionMask};
 
 /// Where an episode stands.
 #[derive(Debug, Clone)]
-pub(super) struct Episode {
+pub(crate) struct Episode {
     horizon: u32,
     elapsed: u32,
     running: bool,
 }
 
 impl Episode {
-    pub(super) fn new(horizon: u32) -> Self {
+    pub(crate) fn new(horizon: u32) -> Self {
         Self { horizon, elapsed: 0, running: false }
     }
 
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.elapsed = 0;
         self.running = true;
     }
 
     /// Refuses a step outside an episode and an action that is not allowed.
-    pub(super) fn admit(&self, action: ActionId, mask: &ActionMask) -> Result<(), EnvError> {
+    pub(crate) fn admit(&self, action: ActionId, mask: &ActionMask) -> Result<(), EnvError> {
         if !self.running {
             return Err(EnvError::ResetNeeded);
         }
@@ -35,7 +35,7 @@ impl Episode {
     }
 
     /// Counts the step and ends the episode when the story or the time does.
-    pub(super) fn advance(&mut self, reward: f64, terminated: bool) -> Step {
+    pub(crate) fn advance(&mut self, reward: f64, terminated: bool) -> Step {
         self.elapsed += 1;
         let truncated = !terminated && self.elapsed >= self.horizon;
         self.running = !(terminated || truncated);
