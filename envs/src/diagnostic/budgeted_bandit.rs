@@ -1,7 +1,7 @@
 //! Budgeted bandit: arms that pay and cost when they hit, and a budget for the whole episode.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::knapsack::best_mix;
 use crate::seed::{SeedTree, Stream};

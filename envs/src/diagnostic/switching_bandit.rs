@@ -1,7 +1,7 @@
 //! Switching bandit: Bernoulli arms whose probabilities change all at once, without notice.
 
-use super::episode::Episode;
 use crate::env::{Env, EnvSpec, Step};
+use crate::episode::Episode;
 use crate::error::EnvError;
 use crate::seed::{SeedTree, Stream};
 use crate::space::{ActionId, ActionMask, BoxSpace};
