@@ -241,7 +241,8 @@ fn a_discounted_plan_is_the_fixed_point_and_travels_as_a_policy() {
     let horizon = Horizon::Discounted { tolerance: 1e-12 };
     let plan = table.maximum_likelihood().plan(0.5, horizon).expect("γ is below 1");
     let state = |at: usize| table.states().state(&STATES[at]).expect("it was seen");
-    assert_eq!((plan.value(state(0)), plan.value(state(1))), (2.0, 4.0));
+    assert!((plan.value(state(0)) - 2.0).abs() < 1e-9);
+    assert!((plan.value(state(1)) - 4.0).abs() < 1e-9);
     assert_eq!(actions(&plan.into_policy(table.states().clone())), [1, 0]);
     assert!(table.maximum_likelihood().plan(1.0, horizon).is_err());
 }

@@ -5,15 +5,14 @@ use promopt_agents::offline::{
     BcqConfig, BehaviourCloning, CloningConfig, ConservativeQ, ConstrainedQ, CqlConfig, ImplicitQ,
     IqlConfig, OfflineLearner, fit,
 };
-use promopt_envs::{ActionMask, SeedTree};
+use promopt_envs::classic::CartPole;
+use promopt_envs::{Env, SeedTree};
 use promopt_policies::log::SequenceColumns;
 use promopt_policies::{LoggedDecisions, LoggedTable, Policy};
-use rand::Rng;
 use std::path::Path;
 
 /// Updates, batch 64, as the reference figures of the fixture were made.
 const UPDATES: u64 = 4_000;
-const LARGEST_RETURN: u32 = 500;
 
 fn load(folder: &Path) -> LoggedDecisions {
     let rows = table(&folder.join("log.csv"));
@@ -43,39 +42,24 @@ fn load(folder: &Path) -> LoggedDecisions {
     .expect("the fixture is a valid log")
 }
 
-/// Steps that a greedy policy balances the pole of Gymnasium's CartPole-v1 (Barto, Sutton and
-/// Anderson 1983; Euler steps of 0.02 s in `f64`, observations in `f32`).
-fn balance(policy: &dyn Policy, seed: SeedTree) -> u32 {
-    let mut rng = seed.stream();
-    let mut state: [f64; 4] = std::array::from_fn(|_| rng.random_range(-0.05..0.05));
-    let all = ActionMask::all(2);
-    for step in 0..LARGEST_RETURN {
-        let [x, x_dot, theta, theta_dot] = state;
-        let observation = state.map(|value| value as f32);
-        let force =
-            if policy.decide(&observation, &all, &mut rng).action == 1 { 10.0 } else { -10.0 };
-        let (sin, cos) = theta.sin_cos();
-        let inner = (force + 0.05 * theta_dot * theta_dot * sin) / 1.1;
-        let angular = (9.8 * sin - cos * inner) / (0.5 * (4.0 / 3.0 - 0.1 * cos * cos / 1.1));
-        let linear = inner - 0.05 * angular * cos / 1.1;
-        state = [
-            x + 0.02 * x_dot,
-            x_dot + 0.02 * linear,
-            theta + 0.02 * theta_dot,
-            theta_dot + 0.02 * angular,
-        ];
-        if state[0].abs() > 2.4 || state[2].abs() > 12.0_f64.to_radians() {
-            return step + 1;
+/// Return of one episode of a greedy policy.
+fn balance(policy: &dyn Policy, seed: SeedTree) -> f64 {
+    let (mut env, mut rng, mut total) = (CartPole::new(), seed.stream(), 0.0);
+    env.reset(Some(seed.seed()));
+    loop {
+        let decision = policy.decide(env.observation(), env.action_mask(), &mut rng);
+        let step = env.step(decision.action).expect("the action is allowed");
+        total += step.reward;
+        if step.is_last() {
+            return total;
         }
     }
-    LARGEST_RETURN
 }
 
 /// Mean return of 100 greedy episodes that no learner has seen.
 fn mean_return(policy: &dyn Policy) -> f64 {
     let seed = SeedTree::new(900_000).child("evaluation");
-    let total: u32 = (0..100).map(|episode| balance(policy, seed.index(episode))).sum();
-    f64::from(total) / 100.0
+    (0..100).map(|episode| balance(policy, seed.index(episode))).sum::<f64>() / 100.0
 }
 
 type Build = fn(&LoggedDecisions, SeedTree) -> Box<dyn OfflineLearner>;
