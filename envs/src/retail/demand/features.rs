@@ -98,12 +98,13 @@ pub const VISIT_MOVING: [Column; 10] = [
 ];
 
 /// Columns of [`visit_offer`].
-pub const VISIT_OFFER: [Column; 8] = [
+pub const VISIT_OFFER: [Column; 9] = [
     free("offer", Term::Offer),
     free("offer × category share", Term::Offer),
     free("offer × discount share", Term::Offer),
-    free("offer × redemption rate", Term::Offer),
-    free("offer × redemption rate²", Term::Offer),
+    free("offer × response", Term::Offer),
+    free("offer × response²", Term::Offer),
+    free("offer × response × category share", Term::Offer),
     free("offer × recency", Term::Offer),
     free("offer × contacts lately", Term::Offer),
     free("offer × stock", Term::Offer),
@@ -152,8 +153,8 @@ pub const INCIDENCE_OFFER: [Column; 8] = [
     free("offer", Term::Offer),
     free("offer × category share", Term::Offer),
     free("offer × discount share", Term::Offer),
-    free("offer × redemption rate", Term::Offer),
-    free("offer × redemption rate²", Term::Offer),
+    free("offer × response", Term::Offer),
+    free("offer × response²", Term::Offer),
     free("offer × contacts lately", Term::Offer),
     free("offer × stock", Term::Offer),
     free("offer × reference depth", Term::Offer),
@@ -242,13 +243,15 @@ pub fn visit_offer(
     view: &ObservationView<'_>,
     category: Option<usize>,
 ) -> [f64; VISIT_OFFER.len()] {
-    let redeems = view.redemption_rate();
+    let response = view.offer_response();
+    let share = category.map_or(1.0, |c| view.category_share(c));
     [
         1.0,
-        category.map_or(1.0, |c| view.category_share(c)),
+        share,
         view.discount_share(),
-        redeems,
-        redeems * redeems,
+        response,
+        response * response,
+        response * share,
         log_weeks(view.recency()),
         view.contacts(),
         category.map_or(1.0, |c| view.category_stock(c)),
@@ -315,13 +318,13 @@ pub fn incidence_offer(
     view: &ObservationView<'_>,
     category: usize,
 ) -> [f64; INCIDENCE_OFFER.len()] {
-    let redeems = view.redemption_rate();
+    let response = view.offer_response();
     [
         1.0,
         view.category_share(category),
         view.discount_share(),
-        redeems,
-        redeems * redeems,
+        response,
+        response * response,
         view.contacts(),
         view.category_stock(category),
         view.reference_depth(),
