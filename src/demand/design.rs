@@ -197,7 +197,7 @@ impl Rows {
         let shelf_mean = shelf.iter().sum::<f64>() / shelf.len() as f64;
         let depth = felt_depth(offer.depth);
         let response = match offer.is_contact() {
-            true => visit_offer(view, offer.category),
+            true => visit_offer(view, offer.category, depth),
             false => [0.0; VISIT_OFFER.len()],
         };
         let row = visit_fixed(view)
@@ -228,7 +228,7 @@ impl Rows {
                 .chain(incidence_common(view))
                 .chain(incidence_own(view, c, &at))
                 .chain(incidence_shelf(view).map(|x| x * at.shelf))
-                .chain(incidence_offer(view, c).map(|x| x * own))
+                .chain(incidence_offer(view, c, own).map(|x| x * own))
                 .chain(one_hot(view, 1.0))
                 .chain(one_hot(view, at.shelf))
                 .chain(one_hot(view, own));

@@ -104,6 +104,7 @@ impl<'a> Replay<'a> {
             let offer = self.actions.catalogue.offer(action);
             if offer.is_contact() && offer.depth >= record.contact_depth.unwrap_or(0.0) {
                 record.contact_depth = Some(offer.depth);
+                record.contact_category = offer.category;
                 record.contact_cost = offer.contact_cost;
             }
             let deeper =

@@ -12,6 +12,7 @@ mod pipeline;
 mod score;
 mod shop;
 mod tidy;
+mod uplift;
 mod worlds;
 
 /// A folder of the real data that is not part of the repository; says so when it is not there.

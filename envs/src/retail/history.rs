@@ -5,6 +5,7 @@
 //! weighted by week; the constants are below and the formulas at the fields.
 
 use super::catalogue::Offer;
+use super::response::OfferResponse;
 use serde::{Deserialize, Serialize};
 
 /// Weekly decay of slow averages (habits): a half-life of 17 weeks.
@@ -60,6 +61,8 @@ pub struct WeekRecord {
     pub categories: Vec<CategoryWeek>,
     /// Depth of the offer received, when there was a contact.
     pub contact_depth: Option<f64>,
+    /// Category of that offer; `None` without a contact and for an offer on the whole basket.
+    pub contact_category: Option<usize>,
     /// Cost of that contact, money.
     pub contact_cost: f64,
 }
@@ -69,13 +72,14 @@ impl WeekRecord {
     #[must_use]
     pub fn empty(n_categories: usize) -> Self {
         let categories = vec![CategoryWeek::default(); n_categories];
-        Self { categories, contact_depth: None, contact_cost: 0.0 }
+        Self { categories, ..Self::default() }
     }
 
     /// Empties the record for reuse, without allocation.
     pub fn clear(&mut self) {
         self.categories.fill(CategoryWeek::default());
         self.contact_depth = None;
+        self.contact_category = None;
         self.contact_cost = 0.0;
     }
 
@@ -84,6 +88,7 @@ impl WeekRecord {
         self.clear();
         if offer.is_contact() {
             self.contact_depth = Some(offer.depth);
+            self.contact_category = offer.category;
             self.contact_cost = offer.contact_cost;
         }
     }
@@ -158,6 +163,7 @@ pub struct CustomerHistory {
     weeks_since_offer: u32,
     /// Bit `i` is set when the customer was contacted `i + 1` weeks ago.
     contact_bits: u32,
+    response: OfferResponse,
     habits: Vec<CategoryHabit>,
 }
 
@@ -181,6 +187,7 @@ impl CustomerHistory {
             redemptions: 0.0,
             weeks_since_offer: RECENCY_MAX,
             contact_bits: 0,
+            response: OfferResponse::default(),
             habits: vec![habit; n_categories],
         }
     }
@@ -193,6 +200,7 @@ impl CustomerHistory {
         if self.tenure_weeks == 0 && !visited && week.contact_depth.is_none() {
             return;
         }
+        self.record_response(week);
         self.tenure_weeks = (self.tenure_weeks + 1).min(TENURE_MAX);
         self.weeks = self.weeks * HABIT_DECAY + 1.0;
         self.record_visit(week, visited);
@@ -227,6 +235,14 @@ impl CustomerHistory {
             self.reference_depth =
                 self.reference_depth * REFERENCE_DECAY + seen * (1.0 - REFERENCE_DECAY);
         }
+    }
+
+    /// Learns from how the week's offer was received, against what was usual before it.
+    fn record_response(&mut self, week: &WeekRecord) {
+        self.response.fade();
+        let (Some(depth), true) = (week.contact_depth, self.tenure_weeks > 0) else { return };
+        let bought = week.contact_category.map_or(1.0, |c| self.category_share(c));
+        self.response.learn(self.frequency() * bought, depth, week.redeemed());
     }
 
     fn record_contact(&mut self, week: &WeekRecord) {
@@ -312,6 +328,12 @@ impl CustomerHistory {
         (self.redemptions + 0.8) / (self.contacts + 4.0)
     }
 
+    /// How this customer responds to offers, learned from those received: see [`OfferResponse`].
+    #[must_use]
+    pub fn offer_response(&self) -> f64 {
+        self.response.expected()
+    }
+
     /// Weeks since the last contact, 0 right after one, saturating at [`RECENCY_MAX`].
     #[must_use]
     pub fn weeks_since_offer(&self) -> u32 {
@@ -387,7 +409,7 @@ mod tests {
             ..CategoryWeek::default()
         };
         let categories = units.iter().map(bought).collect();
-        WeekRecord { categories, contact_depth, contact_cost: 0.0 }
+        WeekRecord { categories, contact_depth, ..WeekRecord::default() }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod guardrails;
 pub mod history;
 pub mod observation;
 pub mod promotion;
+pub mod response;
 pub mod sample;
 pub mod season;
 
@@ -30,4 +31,5 @@ pub use observation::{Feature, ObservationContext, ObservationSchema, Observatio
 pub use promotion::{
     PromotionConfig, PromotionEnv, PromotionWorld, Scenario, StartState, WeekLedger,
 };
+pub use response::OfferResponse;
 pub use season::{Holidays, Season};

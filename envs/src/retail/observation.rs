@@ -6,7 +6,7 @@ use crate::space::BoxSpace;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever the meaning, order or unit of a feature changes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// One feature of the observation: raw value, never scaled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct ObservationContext {
 }
 
 /// Features that do not belong to a category, after the personas; name, unit, largest value.
-const GLOBAL: [(&str, &str, f32); 14] = [
+const GLOBAL: [(&str, &str, f32); 15] = [
     ("recency", "weeks since the last visit", RECENCY_MAX as f32),
     ("frequency", "share of weeks with a visit", 1.0),
     ("monetary", "money per visit week after discounts", 10_000.0),
@@ -63,6 +63,7 @@ const GLOBAL: [(&str, &str, f32); 14] = [
     ("season_cos", "cosine of the phase of the year", 1.0),
     ("holiday", "share of the days before a holiday in the week", 1.0),
     ("budget_price", "money per money of promotion spend", 10.0),
+    ("offer_response", "expected ln(1 + log-odds of redemption gained per unit of depth)", 5.0),
 ];
 
 /// Offsets of the global features behind the personas.
@@ -78,6 +79,7 @@ const SEASON_SIN: usize = 10;
 const SEASON_COS: usize = 11;
 const HOLIDAY: usize = 12;
 const BUDGET_PRICE: usize = 13;
+const OFFER_RESPONSE: usize = 14;
 
 /// Features of each category, behind the global ones; name, unit, largest value.
 const BY_CATEGORY: [(&str, &str, f32); 4] = [
@@ -168,6 +170,7 @@ impl ObservationSchema {
             at.season.cos,
             at.season.holiday,
             at.budget_price,
+            history.offer_response(),
         ];
         for ((slot, value), (.., high)) in global.iter_mut().zip(values).zip(GLOBAL) {
             *slot = (value as f32).clamp(-1.0, high);
@@ -182,7 +185,7 @@ impl ObservationSchema {
     }
 
     /// A reader that takes the slow features (frequency, monetary, discount share, redemption rate,
-    /// category shares and units) from another observation of the same customer.
+    /// offer response, category shares and units) from another observation of the same customer.
     ///
     /// They say who a customer is. A simulator that let them follow simulated purchases would turn
     /// every bought visit into a lasting habit, which a fit on many customers cannot tell from
@@ -252,6 +255,12 @@ impl ObservationView<'_> {
     #[must_use]
     pub fn monetary(&self) -> f64 {
         self.slow(MONETARY)
+    }
+
+    /// What is known of the customer's response to offers, `E[ln(1 + slope)]`.
+    #[must_use]
+    pub fn offer_response(&self) -> f64 {
+        self.slow(OFFER_RESPONSE)
     }
 
     /// Discounts over regular value.

@@ -245,6 +245,7 @@ impl Retailer {
         record.clear();
         if offer.is_contact() {
             record.contact_depth = Some(offer.depth);
+            record.contact_category = offer.category;
             record.contact_cost = offer.contact_cost;
         }
         if !state.alive {

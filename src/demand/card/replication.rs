@@ -20,7 +20,8 @@ pub(super) struct Subject {
     start: CustomerHistory,
     pub(super) persona: usize,
     logged: Vec<Option<LoggedAction>>,
-    contact_depths: Vec<Option<f64>>,
+    /// Depth and category of the contact of each week.
+    contacts: Vec<(Option<f64>, Option<usize>)>,
 }
 
 /// What all customers did over the held-out weeks.
@@ -51,18 +52,18 @@ pub(super) fn observe(
             continue;
         }
         let persona = ground.timeline.at(customer as usize, train_end);
-        let (mut logged, mut contact_depths) = (vec![None; n_weeks], vec![None; n_weeks]);
+        let (mut logged, mut contacts) = (vec![None; n_weeks], vec![(None, None); n_weeks]);
         let mut track = Track::new(ground.schema.n_categories(), start.recency_weeks());
         replay.walk(customer, ground.history.n_weeks, |week| {
             if let Some(at) = week.week.checked_sub(train_end) {
                 logged[at as usize] = week.logged;
-                contact_depths[at as usize] = week.record.contact_depth;
+                contacts[at as usize] = (week.record.contact_depth, week.record.contact_category);
                 actual.tally.add(at as usize, persona, week.record);
                 track.add(week.record);
             }
         });
         actual.behaviour.add(persona, &track);
-        subjects.push(Subject { customer, start, persona, logged, contact_depths });
+        subjects.push(Subject { customer, start, persona, logged, contacts });
     }
     (subjects, actual)
 }
@@ -116,7 +117,7 @@ pub(super) fn replicate(
                 record.contact(offer);
             }
             alive &= !leaves;
-            record.contact_depth = subject.contact_depths[at];
+            (record.contact_depth, record.contact_category) = subject.contacts[at];
             outcome.tally.add(at, subject.persona, &record);
             track.add(&record);
             if let Some((trip, past)) = trip.as_mut().zip(past.as_mut()) {

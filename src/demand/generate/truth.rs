@@ -50,7 +50,8 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
         fixed: vary.scaled([-0.6, 0.75, 0.15, 0.2], 0.1),
         moving: vary
             .scaled([0.6, 0.3, 1.5, -0.03, -0.3, 0.06, -0.04, 0.03, 0.02, 0.2], BETWEEN_WORLDS),
-        offer: vary.scaled([1.2, 0.4, 0.3, 0.5, 0.2, 0.1, -0.15, -0.1], BETWEEN_WORLDS),
+        offer: vary
+            .scaled([0.9, 0.4, 0.3, 0.15, 0.03, 0.05, 0.1, -0.15, -0.1, 0.2, 0.05], BETWEEN_WORLDS),
         persona: vary.personas(n_personas, PERSONA_LEVEL / 2.0),
         persona_offer: vary.personas(n_personas, PERSONA_DEPTH / 2.0),
     };
@@ -73,7 +74,8 @@ fn category<R: rand::RngCore>(n_personas: usize, vary: &mut Vary<R>) -> Category
             .scaled([-0.05, -0.4, -0.02, -0.3, 0.06, -0.04, 0.03, 0.02, 0.1], BETWEEN_WORLDS),
         own: vary.scaled([-0.12, -0.45, -0.6, -0.8, -0.5], BETWEEN_WORLDS),
         shelf: vary.scaled([5.0, 1.5], BETWEEN_WORLDS),
-        offer: vary.scaled([2.5, 0.5, 0.6, 0.6, 0.2, -0.15, -0.3, -0.6], BETWEEN_WORLDS),
+        offer: vary
+            .scaled([2.2, 0.5, 0.6, 0.15, 0.05, -0.15, -0.3, -0.6, 0.3, 0.1], BETWEEN_WORLDS),
         persona: vec![0.0; n_personas],
         persona_shelf: vec![0.0; n_personas],
         persona_offer: vec![0.0; n_personas],

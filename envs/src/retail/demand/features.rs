@@ -98,15 +98,18 @@ pub const VISIT_MOVING: [Column; 10] = [
 ];
 
 /// Columns of [`visit_offer`].
-pub const VISIT_OFFER: [Column; 8] = [
+pub const VISIT_OFFER: [Column; 11] = [
     free("offer", Term::Offer),
     free("offer × category share", Term::Offer),
     free("offer × discount share", Term::Offer),
-    free("offer × redemption rate", Term::Offer),
-    free("offer × redemption rate²", Term::Offer),
+    free("offer × response", Term::Offer),
+    free("offer × response²", Term::Offer),
+    free("offer × response × category share", Term::Offer),
     free("offer × recency", Term::Offer),
     free("offer × contacts lately", Term::Offer),
     free("offer × stock", Term::Offer),
+    positive("offer × depth", Term::Offer),
+    positive("offer × response × depth", Term::Offer),
 ];
 
 /// Columns of [`incidence_fixed`].
@@ -148,15 +151,17 @@ pub const INCIDENCE_SHELF: [Column; 2] =
     [positive("shelf depth", Term::Shelf), free("shelf depth × discount share", Term::Shelf)];
 
 /// Columns of [`incidence_offer`].
-pub const INCIDENCE_OFFER: [Column; 8] = [
+pub const INCIDENCE_OFFER: [Column; 10] = [
     free("offer", Term::Offer),
     free("offer × category share", Term::Offer),
     free("offer × discount share", Term::Offer),
-    free("offer × redemption rate", Term::Offer),
-    free("offer × redemption rate²", Term::Offer),
+    free("offer × response", Term::Offer),
+    free("offer × response²", Term::Offer),
     free("offer × contacts lately", Term::Offer),
     free("offer × stock", Term::Offer),
     free("offer × reference depth", Term::Offer),
+    positive("offer × depth", Term::Offer),
+    positive("offer × response × depth", Term::Offer),
 ];
 
 /// Columns of [`units_fixed`].
@@ -186,6 +191,9 @@ pub(super) fn logit(p: f64) -> f64 {
     let p = p.clamp(0.01, 0.99);
     (p / (1.0 - p)).ln()
 }
+
+/// Felt depth at which the bent part of a response weighs as much as the straight one.
+const CURVE_DEPTH: f64 = 0.1;
 
 /// Depth of an offer as customers respond to it, `ln(1 + 5 d) / 5`: the second ten per cent move
 /// less than the first.
@@ -237,21 +245,28 @@ pub fn visit_moving(
 
 /// The customer's offer, for the visit, per unit of felt depth. An offer on the whole basket
 /// (`None`) counts as one on a category that is always bought and of which the usual stock is held.
+/// The last two columns let the response bend upwards in the felt depth, which bends downwards: what
+/// the curve is in between, the log says.
 #[must_use]
 pub fn visit_offer(
     view: &ObservationView<'_>,
     category: Option<usize>,
+    felt_depth: f64,
 ) -> [f64; VISIT_OFFER.len()] {
-    let redeems = view.redemption_rate();
+    let response = view.offer_response();
+    let share = category.map_or(1.0, |c| view.category_share(c));
     [
         1.0,
-        category.map_or(1.0, |c| view.category_share(c)),
+        share,
         view.discount_share(),
-        redeems,
-        redeems * redeems,
+        response,
+        response * response,
+        response * share,
         log_weeks(view.recency()),
         view.contacts(),
         category.map_or(1.0, |c| view.category_stock(c)),
+        felt_depth / CURVE_DEPTH,
+        response * felt_depth / CURVE_DEPTH,
     ]
 }
 
@@ -314,17 +329,20 @@ pub fn incidence_shelf(view: &ObservationView<'_>) -> [f64; INCIDENCE_SHELF.len(
 pub fn incidence_offer(
     view: &ObservationView<'_>,
     category: usize,
+    felt_depth: f64,
 ) -> [f64; INCIDENCE_OFFER.len()] {
-    let redeems = view.redemption_rate();
+    let response = view.offer_response();
     [
         1.0,
         view.category_share(category),
         view.discount_share(),
-        redeems,
-        redeems * redeems,
+        response,
+        response * response,
         view.contacts(),
         view.category_stock(category),
         view.reference_depth(),
+        felt_depth / CURVE_DEPTH,
+        response * felt_depth / CURVE_DEPTH,
     ]
 }
 

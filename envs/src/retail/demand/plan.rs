@@ -253,7 +253,7 @@ impl DemandModel {
         offer: &Offer,
         felt_depth: f64,
     ) -> f64 {
-        let slope = dot(&self.visit.offer, &visit_offer(view, offer.category))
+        let slope = dot(&self.visit.offer, &visit_offer(view, offer.category, felt_depth))
             + self.visit.persona_offer[persona];
         (slope * felt_depth).max(0.0)
     }
@@ -274,8 +274,8 @@ impl CategoryModel {
         category: usize,
         felt_depth: f64,
     ) -> (f64, f64) {
-        let slope =
-            dot(&self.offer, &incidence_offer(view, category)) + self.persona_offer[persona];
+        let slope = dot(&self.offer, &incidence_offer(view, category, felt_depth))
+            + self.persona_offer[persona];
         ((slope * felt_depth).max(0.0), (self.units.offer * felt_depth).max(0.0))
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn model() -> DemandModel {
         common,
         own: [-0.1, -0.3, -0.4, 0.2, -0.5],
         shelf: [2.0, 1.0],
-        offer: [3.0, 0.5, 1.0, 1.0, 0.5, -0.2, -0.3, -0.5],
+        offer: [3.0, 0.5, 1.0, 0.1, 0.02, -0.2, -0.3, -0.5, 0.1, 0.05],
         persona: vec![0.1],
         persona_shelf: vec![0.2],
         persona_offer: vec![0.3],
@@ -38,7 +38,7 @@ pub(crate) fn model() -> DemandModel {
         visit: VisitModel {
             fixed: [0.1, 0.7, 0.1, 0.2],
             moving: [0.3, 0.2, 1.0, -0.1, -0.5, 0.1, 0.0, 0.05, 0.0, 0.2],
-            offer: [2.0, 1.0, 0.0, 1.0, 0.5, 0.2, -0.3, -0.1],
+            offer: [2.0, 1.0, 0.0, 0.1, 0.02, 0.05, 0.2, -0.3, -0.1, 0.1, 0.05],
             persona: vec![0.0],
             persona_offer: vec![0.1],
         },
