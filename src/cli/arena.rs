@@ -2,14 +2,18 @@
 
 use super::exit::Failure;
 use super::flags::{Arena, Shared};
+use crate::evaluate::arena::learned::{BoundShare, bound_shares, learned_verdicts};
+use crate::evaluate::arena::learners::{self, Lessons};
 use crate::evaluate::arena::published::{self, Published};
 use crate::evaluate::arena::verdicts::{Verdict, verdicts};
 use crate::evaluate::arena::{
-    ArenaComparison, ArenaProtocol, ArenaRow, MARGIN_RATES, arms, compare,
+    ArenaComparison, ArenaProtocol, ArenaRow, MARGIN_RATES, Stage, arms, compare_cast, oracle,
 };
 use crate::evaluate::{EvaluateError, Interval};
 use crate::report::Estimate;
-use crate::report::arena_page::{self, ArenaAgent, ArenaArm, ArenaPage, ArenaVerdict};
+use crate::report::arena_page::{
+    self, ArenaAgent, ArenaArm, ArenaBoundShare, ArenaPage, ArenaVerdict,
+};
 use crate::run::RunError;
 use crate::run::folder::write_json;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -30,6 +34,8 @@ struct Outcome {
     seed: u64,
     verdicts: Vec<Verdict>,
     published: Vec<Published>,
+    /// Shares of the upper bound; empty without learners.
+    bound_shares: Vec<BoundShare>,
     comparison: ArenaComparison,
 }
 
@@ -38,17 +44,26 @@ pub(super) fn arena(shared: &Shared, args: &Arena) -> Result<(), Failure> {
     let config =
         ArenaConfig { n_customers: args.customers, n_weeks: args.weeks, ..ArenaConfig::default() };
     let scored_weeks = SCORED_WEEKS.min(args.weeks);
-    let protocol = ArenaProtocol { n_worlds: args.worlds, scored_weeks, config };
+    let history_weeks = if args.learners { args.weeks - scored_weeks } else { 0 };
+    let protocol = ArenaProtocol { n_worlds: args.worlds, scored_weeks, history_weeks, config };
     let seed = shared.seed.unwrap_or(SEED);
     let bar = progress(shared, args.worlds);
     let arms = arms::standard(&protocol.config);
     let tree = SeedTree::new(seed).child("arena");
-    let comparison =
-        compare(&protocol, &arms, tree, &|| bar.inc(1)).map_err(|error| refused(&error))?;
+    let cast = |stage: &Stage<'_>| cast(args.learners, stage);
+    let comparison = compare_cast(&protocol, &arms, &cast, tree, &|| bar.inc(1))
+        .map_err(|error| refused(&error))?;
+    let bound_shares = match args.learners {
+        true => oracle::bounds(&protocol, tree)
+            .and_then(|bounds| bound_shares(&comparison, &bounds))
+            .map_err(|error| refused(&error))?,
+        false => Vec::new(),
+    };
     bar.finish_and_clear();
-    let verdicts = verdicts(&comparison).map_err(|error| refused(&error))?;
+    let mut verdicts = verdicts(&comparison).map_err(|error| refused(&error))?;
+    verdicts.extend(learned_verdicts(&comparison).map_err(|error| refused(&error))?);
     let published = all_published(&comparison);
-    let outcome = Outcome { seed, verdicts, published, comparison };
+    let outcome = Outcome { seed, verdicts, published, bound_shares, comparison };
     write(&outcome, &args.out)?;
     if shared.json {
         let text = serde_json::to_string_pretty(&outcome);
@@ -57,6 +72,16 @@ pub(super) fn arena(shared: &Shared, args: &Arena) -> Result<(), Failure> {
         print(&outcome, &args.out);
     }
     Ok(())
+}
+
+/// Arms made world by world: the oracle and everything that learns.
+fn cast(wanted: bool, stage: &Stage<'_>) -> Result<Vec<arms::Arm<'static>>, EvaluateError> {
+    if !wanted {
+        return Ok(Vec::new());
+    }
+    let mut made = learners::cast(&Lessons::default(), stage)?;
+    made.extend(oracle::oracle(stage));
+    Ok(made)
 }
 
 /// The numbers that can be wrong all come from flags.
@@ -104,14 +129,23 @@ fn page(outcome: &Outcome) -> ArenaPage {
         standard_error: agent.standard_error.unwrap_or(f64::NAN),
     };
     let rows = &outcome.comparison.rows;
+    let absent = |agent: &Published| {
+        let is_agent = |row: &ArenaRow| published::agent(&row.arm).as_ref() == Some(agent);
+        !rows.iter().any(is_agent)
+    };
     ArenaPage {
         protocol: protocol_words(&outcome.comparison.protocol, outcome.seed),
+        bound_shares: outcome.bound_shares.iter().map(bound_share).collect(),
         interval_level: rows.first().map_or(f64::NAN, |row| row.revenue.level),
         verdicts: outcome.verdicts.iter().map(verdict).collect(),
         arms: rows.iter().map(arm).collect(),
-        agents: published::agents().into_iter().map(agent).collect(),
+        agents: published::agents().into_iter().filter(absent).map(agent).collect(),
         margin_rates: MARGIN_RATES.to_vec(),
-        method: METHOD.map(str::to_owned).to_vec(),
+        method: METHOD
+            .iter()
+            .chain(if outcome.bound_shares.is_empty() { &[][..] } else { &LEARNED[..] })
+            .map(|&sentence| sentence.to_owned())
+            .collect(),
     }
 }
 
@@ -130,6 +164,27 @@ const METHOD: [&str; 6] = [
      minus the gross margin rate.",
 ];
 
+const LEARNED: [&str; 4] = [
+    "Agents learn in each world from 1,000 further customers of 50 weeks under uniformly random \
+     coupons and are then frozen. The customers compared have had random coupons until the weeks that \
+     count, in which the agents take over.",
+    "Agents see the nine published features; with own response also what the customer bought and paid \
+     under low and high coupons.",
+    "Judged agents learned from four fifths of the logged customers and take over only where the others \
+     prove them better than the best fixed coupon of the log (doubly robust, one-sided 95 %).",
+    "The oracle gives each customer the constant coupon that is best by true parameters. The upper \
+     bound knows every utility of the week before it decides and never loses a later visit by it.",
+];
+
+fn bound_share(share: &BoundShare) -> ArenaBoundShare {
+    ArenaBoundShare {
+        arm: share.arm.clone(),
+        margin_rate: share.margin_rate.unwrap_or(f64::NAN),
+        share: estimate(&share.share),
+        of_oracle: estimate(&share.of_oracle),
+    }
+}
+
 fn protocol_words(protocol: &ArenaProtocol, seed: u64) -> String {
     format!(
         "{} worlds of {} customers and {} products; {} weeks, of which the last {} count; seed {seed}.",
@@ -142,7 +197,8 @@ fn protocol_words(protocol: &ArenaProtocol, seed: u64) -> String {
 }
 
 fn arm(row: &ArenaRow) -> ArenaArm {
-    let (paper, replication) = (published::paper(&row.arm), published::replication(&row.arm));
+    let paper = published::paper(&row.arm).or_else(|| published::agent(&row.arm));
+    let replication = published::replication(&row.arm);
     let ratio = |published: Option<Published>| published.map_or(f64::NAN, |p| p.revenue_ratio);
     ArenaArm {
         name: row.arm.clone(),
@@ -168,7 +224,7 @@ fn print(outcome: &Outcome, out: &Path) {
     let comparison = &outcome.comparison;
     println!("{}\n", protocol_words(&comparison.protocol, outcome.seed));
     println!(
-        "{:<15} {:>6} {:>8} {:>16} {:>9} {:>10} {:>8} {:>9}   margin at 30 / 50 / 65 %",
+        "{:<35} {:>6} {:>8} {:>16} {:>9} {:>10} {:>8} {:>9}   margin at 30 / 50 / 65 %",
         "policy",
         "coupon",
         "revenue",
@@ -186,12 +242,12 @@ fn print(outcome: &Outcome, out: &Path) {
         let margins: Vec<String> =
             row.margins.iter().map(|margin| format!("{:+.3}", margin.estimate)).collect();
         println!(
-            "{:<15} {:>4.1} % {:>8.3} {:>16} {:>9} {:>10} {:>8.3} {:>9.3}   {}",
+            "{:<35} {:>4.1} % {:>8.3} {:>16} {:>9} {:>10} {:>8.3} {:>9.3}   {}",
             row.arm,
             row.coupon * 100.0,
             row.revenue.estimate,
             format!("{:.3} ({:.3})", ratio.estimate, ratio.standard_error),
-            known(published::paper(&row.arm)),
+            known(published::paper(&row.arm).or_else(|| published::agent(&row.arm))),
             known(published::replication(&row.arm)),
             row.units_ratio.estimate,
             row.retention.estimate,
@@ -199,6 +255,7 @@ fn print(outcome: &Outcome, out: &Path) {
         );
     }
     println!("(revenue and margin per customer-week, errors over worlds)\n");
+    print_shares(&outcome.bound_shares);
     let agents = published::agents();
     let agents = agents.iter().map(|agent| format!("{} {:.3}", agent.arm, agent.revenue_ratio));
     println!("published agents × random: {}\n", agents.collect::<Vec<_>>().join(", "));
@@ -212,4 +269,21 @@ fn print(outcome: &Outcome, out: &Path) {
         );
     }
     println!("\n{}", out.join("arena.html").display());
+}
+
+fn print_shares(shares: &[BoundShare]) {
+    if shares.is_empty() {
+        return;
+    }
+    println!("{:<35} {:<16} {:>16} {:>16}", "share (se)", "of", "upper bound", "oracle");
+    for BoundShare { arm, margin_rate, share, of_oracle } in shares {
+        let what = margin_rate.map_or_else(
+            || "revenue".to_owned(),
+            |rate| format!("margin at {:.0} %", rate * 100.0),
+        );
+        let words =
+            |share: &Interval| format!("{:.3} ({:.3})", share.estimate, share.standard_error);
+        println!("{arm:<35} {what:<16} {:>16} {:>16}", words(share), words(of_oracle));
+    }
+    println!();
 }

@@ -184,6 +184,10 @@ pub(super) struct Arena {
     /// Weeks played; the last 20 count
     #[arg(long, default_value_t = 70)]
     pub(super) weeks: u32,
+    /// Also train agents in each world from a log of random coupons and let them take over for the
+    /// weeks that count, beside an oracle and an upper bound; takes minutes
+    #[arg(long)]
+    pub(super) learners: bool,
     /// Where to write arena.json, arena.html and its plots
     #[arg(long, value_name = "DIR", default_value = "runs/arena")]
     pub(super) out: PathBuf,

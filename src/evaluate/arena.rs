@@ -5,6 +5,7 @@
 
 pub mod arms;
 pub mod handover;
+pub mod learned;
 pub mod learners;
 pub mod log;
 pub mod oracle;
@@ -335,6 +336,9 @@ fn over_worlds(values: &[f64]) -> Result<Interval, EvaluateError> {
     let variance = values.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (n - 1.0);
     Interval::student(centre, (variance / n).sqrt(), n - 1.0, DEFAULT_LEVEL)
 }
+
+#[cfg(test)]
+mod learner_tests;
 
 #[cfg(test)]
 mod tests {

@@ -36,8 +36,10 @@ pub struct ArenaPage {
     pub verdicts: Vec<ArenaVerdict>,
     /// The policies played.
     pub arms: Vec<ArenaArm>,
-    /// Trained agents of the paper, for orientation.
+    /// Trained agents of the paper that were not played, for orientation.
     pub agents: Vec<ArenaAgent>,
+    /// What share of the upper bound policies get; empty when none was computed.
+    pub bound_shares: Vec<ArenaBoundShare>,
     /// Gross margin rates of the margins.
     pub margin_rates: Vec<f64>,
     /// How it was done: whole sentences.
@@ -95,6 +97,19 @@ pub struct ArenaAgent {
     pub ratio: f64,
     /// Its standard error.
     pub standard_error: f64,
+}
+
+/// A policy's share of the upper bound.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ArenaBoundShare {
+    /// Name of the policy.
+    pub arm: String,
+    /// Gross margin rate, not a number for revenue.
+    pub margin_rate: f64,
+    /// The share of the bound.
+    pub share: Estimate,
+    /// The share of what the oracle gets.
+    pub of_oracle: Estimate,
 }
 
 /// Writes `arena.html` and `plots/*.svg` into `dir`.

@@ -93,3 +93,41 @@ impl ArenaWorld {
         visit_probability(self, customer, noise.row(row).marketing, state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SeedTree;
+    use crate::arena::{ArenaConfig, ArenaPopulation, Draw};
+
+    #[test]
+    fn expectations_are_the_means_of_played_first_weeks() {
+        // The first visit is certain. Many customers with luck of their own stand for many draws.
+        let config = ArenaConfig {
+            n_customers: 4_000,
+            category_sizes: vec![9, 4, 17],
+            n_weeks: 1,
+            category_intercept: Draw::Normal { mean: -1.0, sd: 0.5 },
+            ..ArenaConfig::default()
+        };
+        let world = ArenaWorld::new(config, SeedTree::new(8)).expect("valid");
+        let mut noise = WeekNoise::new(&world, 4_000);
+        noise.fill(&world, SeedTree::new(9), 0, 0);
+        for action in [0, 10] {
+            let mut population = ArenaPopulation::new(&world);
+            let played = population.play(&world, &noise, &[action; 4_000]).expect("played");
+            let differences = played.iter().enumerate().map(|(customer, outcome)| {
+                let expected = world.expected_week(&noise, customer, customer, action);
+                [outcome.revenue - expected.revenue, outcome.base_value - expected.base_value]
+            });
+            let differences: Vec<_> = differences.collect();
+            for part in 0..2 {
+                let n = differences.len() as f64;
+                let mean = differences.iter().map(|d| d[part]).sum::<f64>() / n;
+                let squares = differences.iter().map(|d| d[part] * d[part]).sum::<f64>() / n;
+                // 4 standard errors, estimated from the same differences.
+                assert!(mean.abs() < 4.0 * (squares / n).sqrt(), "{action} {part} {mean}");
+            }
+        }
+    }
+}

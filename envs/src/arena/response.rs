@@ -71,3 +71,26 @@ impl ResponseTally {
             .map(|value| value as f32)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_those_worked_by_hand() {
+        let mut tally = ResponseTally::default();
+        assert_eq!(tally.features(), [0.0; N_RESPONSE_FEATURES]);
+        let bought = |lines, units, revenue, shelf_prices| WeekOutcome {
+            lines,
+            units,
+            revenue,
+            shelf_prices,
+            ..WeekOutcome::default()
+        };
+        // Low: 2 lines for 6 money at shelf prices of 5, then nothing; high: 1 line for 1 at 2.
+        tally.add(&bought(2, 3, 6.0, 5.0), 0.0, false);
+        tally.add(&bought(1, 1, 1.0, 2.0), 0.5, true);
+        tally.add(&WeekOutcome::default(), 0.25, false);
+        assert_eq!(tally.features(), [0.5, 1.0, 3.0, 1.0, 2.5, 2.0, 0.25, 1.0]);
+    }
+}

@@ -97,6 +97,14 @@ pub fn replication(arm: &str) -> Option<Published> {
     })
 }
 
+/// The figures of the paper for an arm that learned: `LinUCB`, `LinTS`, or `DQN` with its γ.
+#[must_use]
+pub fn agent(arm: &str) -> Option<Published> {
+    let is_dqn = arm.strip_prefix("DQN γ ").is_some_and(|gamma| gamma.parse::<f64>().is_ok());
+    let name = if is_dqn { "DQN" } else { arm };
+    agents().into_iter().find(|published| published.arm == name)
+}
+
 /// The trained agents of the paper.
 #[must_use]
 pub fn agents() -> Vec<Published> {
@@ -122,6 +130,15 @@ mod tests {
         let is_played = |name: &str| arms.iter().any(|arm| arm.name == name);
         assert!(FIXED.iter().all(|row| is_played(row.0)));
         assert!(REPLICATED.iter().all(|row| is_played(row.0)));
+    }
+
+    #[test]
+    fn learners_are_found_by_their_published_names() {
+        let dqn = agent("DQN γ 0.5").expect("published");
+        assert_eq!((dqn.arm, dqn.revenue_ratio), ("DQN", 0.956));
+        assert_eq!(agent("LinUCB").map(|row| row.arm), Some("LinUCB"));
+        assert!(agent("LinUCB, own response").is_none());
+        assert!(agent("DQN γ 0.5 for margin at 30 %").is_none());
     }
 
     #[test]
