@@ -128,8 +128,6 @@ impl Classroom<'_> {
         let length = train_config(settings, name);
         let unfinished = self.unfinished(name)?;
         let older = Archive::read(&unfinished).ok();
-        let make_env = || -> Result<Box<dyn Env>, EnvError> { Ok(Box::new(self.env()?)) };
-        let older = Archive::read(&unfinished).ok();
         let watch = RefCell::new(Watch::new(self.job, &length, name));
         let mut keep = |_: u64, archive: &Archive| {
             let mut archive = archive.clone();
