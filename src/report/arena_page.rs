@@ -258,6 +258,12 @@ mod tests {
                 arm("none", Some(0.0), 1.144),
                 arm("50 %", Some(0.5), 0.972),
             ],
+            bound_shares: vec![ArenaBoundShare {
+                arm: "LinUCB".into(),
+                margin_rate: f64::NAN,
+                share: Estimate::new(0.97, 0.95, 0.99),
+                of_oracle: Estimate::new(0.97, 0.96, 0.98),
+            }],
             agents: vec![ArenaAgent { name: "LinTS".into(), ratio: 1.259, standard_error: 0.062 }],
             margin_rates: vec![0.3],
             method: vec!["All arms meet the same luck.".into()],
