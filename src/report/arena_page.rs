@@ -104,8 +104,8 @@ pub struct ArenaAgent {
 pub struct ArenaBoundShare {
     /// Name of the policy.
     pub arm: String,
-    /// Gross margin rate, not a number for revenue.
-    pub margin_rate: f64,
+    /// What is shared, such as `revenue`.
+    pub of: String,
     /// The share of the bound.
     pub share: Estimate,
     /// The share of what the oracle gets.
@@ -260,7 +260,7 @@ mod tests {
             ],
             bound_shares: vec![ArenaBoundShare {
                 arm: "LinUCB".into(),
-                margin_rate: f64::NAN,
+                of: "revenue".into(),
                 share: Estimate::new(0.97, 0.95, 0.99),
                 of_oracle: Estimate::new(0.97, 0.96, 0.98),
             }],
