@@ -179,7 +179,7 @@ const LEARNED: [&str; 4] = [
 fn bound_share(share: &BoundShare) -> ArenaBoundShare {
     ArenaBoundShare {
         arm: share.arm.clone(),
-        margin_rate: share.margin_rate.unwrap_or(f64::NAN),
+        of: goal_words(share.margin_rate),
         share: estimate(&share.share),
         of_oracle: estimate(&share.of_oracle),
     }
@@ -271,16 +271,18 @@ fn print(outcome: &Outcome, out: &Path) {
     println!("\n{}", out.join("arena.html").display());
 }
 
+fn goal_words(margin_rate: Option<f64>) -> String {
+    let margin = |rate: f64| format!("margin at {:.0} %", rate * 100.0);
+    margin_rate.map_or_else(|| "revenue".to_owned(), margin)
+}
+
 fn print_shares(shares: &[BoundShare]) {
     if shares.is_empty() {
         return;
     }
     println!("{:<35} {:<16} {:>16} {:>16}", "share (se)", "of", "upper bound", "oracle");
     for BoundShare { arm, margin_rate, share, of_oracle } in shares {
-        let what = margin_rate.map_or_else(
-            || "revenue".to_owned(),
-            |rate| format!("margin at {:.0} %", rate * 100.0),
-        );
+        let what = goal_words(*margin_rate);
         let words =
             |share: &Interval| format!("{:.3} ({:.3})", share.estimate, share.standard_error);
         println!("{arm:<35} {what:<16} {:>16} {:>16}", words(share), words(of_oracle));

@@ -104,8 +104,8 @@ pub struct ArenaAgent {
 pub struct ArenaBoundShare {
     /// Name of the policy.
     pub arm: String,
-    /// Gross margin rate, not a number for revenue.
-    pub margin_rate: f64,
+    /// What is shared, such as `revenue`.
+    pub of: String,
     /// The share of the bound.
     pub share: Estimate,
     /// The share of what the oracle gets.
@@ -258,6 +258,12 @@ mod tests {
                 arm("none", Some(0.0), 1.144),
                 arm("50 %", Some(0.5), 0.972),
             ],
+            bound_shares: vec![ArenaBoundShare {
+                arm: "LinUCB".into(),
+                of: "revenue".into(),
+                share: Estimate::new(0.97, 0.95, 0.99),
+                of_oracle: Estimate::new(0.97, 0.96, 0.98),
+            }],
             agents: vec![ArenaAgent { name: "LinTS".into(), ratio: 1.259, standard_error: 0.062 }],
             margin_rates: vec![0.3],
             method: vec!["All arms meet the same luck.".into()],
