@@ -14,7 +14,8 @@ use std::ops::ControlFlow;
 const WARM_UP: usize = 1_000;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let words: Vec<u64> = std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
+    let words: Vec<u64> =
+        std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
     let [steps, width, batch, learn] = words[..] else {
         return Err("expected STEPS WIDTH BATCH LEARN".into());
     };
@@ -38,7 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut envs = VectorEnv::new(vec![env], AutoresetMode::SameStep)?;
     // Without learning, updates are never due.
     let update_every = if learn == 1 { 1 } else { u64::MAX };
-    let length = TrainConfig { steps, update_every, report_every: u64::MAX, ..TrainConfig::default() };
+    let length =
+        TrainConfig { steps, update_every, report_every: u64::MAX, ..TrainConfig::default() };
     train(&mut agent, &mut envs, &length, SeedTree::new(2), &mut |_| ControlFlow::Continue(()))?;
     Ok(())
 }

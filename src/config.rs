@@ -3,7 +3,10 @@
 use crate::data::DataConfig;
 use crate::demand::{FitConfig, OffersConfig, PricingConfig};
 use crate::features::PersonaConfig;
-use promopt_agents::bandit::RegressorBanditConfig;
+use promopt_agents::bandit::{
+    FromLogConfig, NeuralLinearConfig, RegressorBanditConfig, TreeConfig,
+};
+use promopt_agents::offline::{CloningConfig, CqlConfig, IqlConfig};
 use promopt_agents::schedule::Linear;
 use promopt_agents::train::EvaluationConfig;
 use promopt_agents::{DqnConfig, LinUcbConfig, ThompsonConfig};
@@ -45,13 +48,27 @@ pub struct Config {
 }
 
 /// Agents that can be named in `train.agents`.
-pub const AGENTS: [&str; 4] = ["dqn", "lin_ucb", "thompson", "bandit"];
+pub const AGENTS: [&str; 10] = [
+    "dqn",
+    "lin_ucb",
+    "thompson",
+    "bandit",
+    "neural_linear",
+    "cql",
+    "iql",
+    "cloning",
+    "from_log",
+    "policy_tree",
+];
+
+/// Those of them that learn from the log of past offers alone.
+pub const LOG_AGENTS: [&str; 5] = ["cql", "iql", "cloning", "from_log", "policy_tree"];
 
 /// Which agents learn, and for how long.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainSettings {
-    /// Agents by name: `dqn`, `lin_ucb`, `thompson`, `bandit`.
+    /// Agents by name, out of [`AGENTS`].
     pub agents: Vec<String>,
     /// Customers that are played side by side.
     pub lanes: usize,
@@ -69,8 +86,43 @@ pub struct TrainSettings {
     pub thompson: ThompsonConfig,
     /// SquareCB, ε-greedy or a bootstrap over a regression.
     pub bandit: RegressorBanditConfig,
+    /// Thompson sampling on features that a network learns.
+    pub neural_linear: NeuralLinearConfig,
+    /// Agents that learn from the log alone.
+    pub offline: OfflineSettings,
     /// How the DQN is tried out while it learns, to keep its best weights; without, the last stay.
     pub dqn_evaluation: Option<EvaluationConfig>,
+}
+
+/// Agents that learn from the log of past offers alone: no world is played.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OfflineSettings {
+    /// Updates of each network.
+    pub updates: u64,
+    /// Conservative Q-learning.
+    pub cql: CqlConfig,
+    /// Implicit Q-learning.
+    pub iql: IqlConfig,
+    /// Behaviour cloning: what is done today, as a network.
+    pub cloning: CloningConfig,
+    /// Linear scores by IPS, doubly robust or importance-weighted regression.
+    pub from_log: FromLogConfig,
+    /// A few questions that end in an offer.
+    pub policy_tree: TreeConfig,
+}
+
+impl Default for OfflineSettings {
+    fn default() -> Self {
+        Self {
+            updates: 5_000,
+            cql: CqlConfig::default(),
+            iql: IqlConfig::default(),
+            cloning: CloningConfig::default(),
+            from_log: FromLogConfig::default(),
+            policy_tree: TreeConfig::default(),
+        }
+    }
 }
 
 /// How policies are judged.
@@ -119,6 +171,8 @@ impl Default for TrainSettings {
             lin_ucb: LinUcbConfig::default(),
             thompson: ThompsonConfig::default(),
             bandit: RegressorBanditConfig::default(),
+            neural_linear: NeuralLinearConfig::default(),
+            offline: OfflineSettings::default(),
             dqn_evaluation: None,
         }
     }

@@ -4,7 +4,7 @@ use super::error::RunError;
 use super::folder::{key_of, write_json, write_whole};
 use super::stage::{Job, Stage};
 use crate::config::TrainSettings;
-use promopt_agents::bandit::RegressorBandit;
+use promopt_agents::bandit::{NeuralLinear, RegressorBandit};
 use promopt_agents::train::EventFile;
 use promopt_agents::{
     Agent, AgentError, Archive, DqnAgent, DqnConfig, LinUcb, Normalisation, Snapshot, Thompson,
@@ -181,6 +181,10 @@ fn make(name: &str, from: Ingredients<'_>) -> Result<Box<dyn Agent>, RunError> {
         "bandit" => {
             let config = settings.bandit.clone();
             Box::new(RegressorBandit::new(config, &spec, &normalisation, None, seed)?)
+        }
+        "neural_linear" => {
+            let config = settings.neural_linear.clone();
+            Box::new(NeuralLinear::new(config, &spec, normalisation, seed)?)
         }
         _ => return Err(RunError::Config(format!("no agent is called `{name}`"))),
     })

@@ -2,20 +2,20 @@
 
 use super::error::RunError;
 use super::folder::write_json;
-use super::learn::{CONTROL, CURRENT, observe};
+use super::exposures::logged_decisions;
+use super::learn::{CONTROL, CURRENT};
 use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
 use crate::demand::world::evenly;
-use crate::demand::{FittedDemand, Ground};
+use crate::demand::Ground;
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
-    ArmOutcomes, Comparison, EvaluateError, GateDecision, GateQuestion, Leaderboard,
-    LoggedDecisions, LoggedTable, OpeInput, OpeReport, RewardModelSettings, RewardPredictions,
+    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard,
+    OpeInput, OpeReport, RewardModelSettings, RewardPredictions,
     Roles, SimulatedOutcomes, SimulatedTest, TargetProbabilities, judge_logged,
 };
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, DemandModel, PromotionConfig, PromotionWorld};
-use promopt_policies::Policy;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -24,8 +24,6 @@ use std::sync::Arc;
 const JUDGE_WORLDS: u64 = 1_000;
 const TEST_WORLDS: u64 = 2_000;
 
-/// Smallest estimated propensity.
-const PROPENSITY_MIN: f64 = 1e-3;
 
 /// What the evaluate stage found, `evaluation/judge/judge.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -135,7 +133,7 @@ pub(super) fn evaluate(job: &Job<'_>) -> Result<(), RunError> {
     let chosen = choose(&leaderboard);
     let winner = policies.iter().find(|p| p.name == chosen);
     let current = policies.iter().find(|p| p.name == CURRENT);
-    let log = logged_decisions(&ground, &fitted, current)?;
+    let log = logged_decisions(&ground, fitted.train_end..history.n_weeks, current)?;
     let (off_policy, logged_decisions) = match (log, winner) {
         (Some((log, logged)), Some(winner)) => {
             let target = TargetProbabilities::from_policy(&winner.policy, &log)?;
@@ -156,50 +154,6 @@ fn choose(leaderboard: &Leaderboard) -> String {
     let gain = best.and_then(|row| row.over_control.as_ref());
     let tied = gain.is_some_and(|gain| gain.lower <= 0.0);
     if tied { CONTROL.to_owned() } else { leaderboard.best.clone() }
-}
-
-/// The logged decisions of the held-out weeks, and whether every propensity was logged; `None`
-/// when no logged offer is an action. Propensities that were not logged are estimated by the replica
-/// of today's policy, which was fitted on the weeks before.
-fn logged_decisions(
-    ground: &Ground<'_>,
-    fitted: &FittedDemand,
-    current: Option<&TrainedPolicy>,
-) -> Result<Option<(LoggedDecisions, bool)>, RunError> {
-    let rule = ground.mask_rule();
-    let mut mask = rule.blank();
-    let n_actions = ground.actions.catalogue.n_actions();
-    let (n_features, mut masks) = (ground.schema.n_features(), Vec::new());
-    let mut table = LoggedTable { n_features, n_actions, ..LoggedTable::default() };
-    let mut all_logged = true;
-    for customer in 0..ground.history.customers.len() as u32 {
-        ground.replay().walk(customer, ground.history.n_weeks, |week| {
-            let Some(logged) = week.logged.filter(|_| week.week >= fitted.train_end) else {
-                return;
-            };
-            rule.write(week.history, &mut mask);
-            if week.history.tenure_weeks() == 0 || !mask.allows(logged.action) {
-                return;
-            }
-            all_logged &= logged.propensity.is_some();
-            let observation = observe(ground, week.customer, week.history, week.week);
-            let estimated = || {
-                let replica = current.map(|c| c.policy.distribution(&observation, &mask));
-                replica.map_or(1.0, |d| d.probabilities()[logged.action]).max(PROPENSITY_MIN)
-            };
-            table.propensities.push(logged.propensity.unwrap_or_else(estimated));
-            table.observations.extend(observation);
-            table.actions.push(logged.action);
-            table.rewards.push(week.record.contribution());
-            table.clusters.push(customer);
-            masks.extend_from_slice(mask.flags());
-        });
-    }
-    if table.actions.iter().all(|&a| a == 0) {
-        return Ok(None);
-    }
-    table.masks = Some(masks);
-    Ok(Some((LoggedDecisions::new(table).map_err(EvaluateError::from)?, all_logged)))
 }
 
 /// Control, current and policy on fresh luck, realised week by week; then the gate.

@@ -2,9 +2,12 @@
 
 use super::agents::Classroom;
 use super::error::RunError;
+use super::exposures::logged_decisions;
 use super::folder::write_json;
+use super::from_log::{Study, no_log};
 use super::load::TrainedPolicy;
 use super::stage::Job;
+use crate::config::LOG_AGENTS;
 use crate::demand::world::{evenly, week_season};
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::Stage as Playground;
@@ -54,12 +57,24 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let search = search_world(&ground, &fitted, &summaries, &alive, history.n_weeks);
     let priced = search_prices(job, &greedy, search, seed.child("prices"))?;
     let learned = true;
+    let log = match job.config.train.agents.iter().any(|a| LOG_AGENTS.contains(&a.as_str())) {
+        true => logged_decisions(&ground, 0..fitted.train_end, policies.get(1))?,
+        false => None,
+    };
+    let features = ground.schema.names();
     let classroom = Classroom { job, world: &world };
     let (name, policy) = ("greedy-priced".to_owned(), PortablePolicy::Scored(priced));
     policies.push(TrainedPolicy { name, policy, learned });
     job.folder.replace("agents", |dir| {
         for name in &job.config.train.agents {
-            let policy = classroom.train(name, seed.child(name), &dir.join(name))?;
+            let (seed, out) = (seed.child(name), dir.join(name));
+            let policy = match &log {
+                _ if !LOG_AGENTS.contains(&name.as_str()) => classroom.train(name, seed, &out)?,
+                Some((log, _)) => {
+                    Study { job, log, features: &features }.learn(name, seed, &out)?
+                }
+                None => return Err(no_log(name)),
+            };
             policies.push(TrainedPolicy { name: name.clone(), policy, learned });
         }
         write_json(&dir.join("policies.json"), &policies)

@@ -3,9 +3,11 @@
 mod agents;
 pub mod error;
 mod export;
+mod exposures;
 mod fit;
 pub mod folder;
 pub mod forget;
+mod from_log;
 mod judge;
 mod learn;
 pub mod lift;
