@@ -1,18 +1,18 @@
 //! Judging: the leaderboard, off-policy evaluation on the log, the simulated A/B test and the gate.
 
 use super::error::RunError;
-use super::folder::write_json;
 use super::exposures::logged_decisions;
+use super::folder::write_json;
 use super::learn::{CONTROL, CURRENT};
 use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
-use crate::demand::world::evenly;
 use crate::demand::Ground;
+use crate::demand::world::evenly;
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
-    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard,
-    OpeInput, OpeReport, RewardModelSettings, RewardPredictions,
-    Roles, SimulatedOutcomes, SimulatedTest, TargetProbabilities, judge_logged,
+    ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, OpeInput, OpeReport,
+    RewardModelSettings, RewardPredictions, Roles, SimulatedOutcomes, SimulatedTest,
+    TargetProbabilities, judge_logged,
 };
 use promopt_envs::SeedTree;
 use promopt_envs::retail::{CustomerHistory, DemandModel, PromotionConfig, PromotionWorld};
@@ -23,7 +23,6 @@ use std::sync::Arc;
 /// from 0.
 const JUDGE_WORLDS: u64 = 1_000;
 const TEST_WORLDS: u64 = 2_000;
-
 
 /// What the evaluate stage found, `evaluation/judge/judge.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -61,7 +61,8 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
         true => logged_decisions(&ground, 0..fitted.train_end, policies.get(1))?,
         false => None,
     };
-    let features = ground.schema.names();
+    let features: Vec<String> =
+        ground.schema.features.iter().map(|feature| feature.name.clone()).collect();
     let classroom = Classroom { job, world: &world };
     let (name, policy) = ("greedy-priced".to_owned(), PortablePolicy::Scored(priced));
     policies.push(TrainedPolicy { name, policy, learned });
