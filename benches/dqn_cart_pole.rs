@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let normalisation = Normalisation::identity(env.spec().observation_space.n_features());
     let mut agent = DqnAgent::new(config, env.spec(), normalisation, SeedTree::new(1))?;
-    let mut envs = VectorEnv::new(vec![env], AutoresetMode::SameStep)?;
+    let mut envs = VectorEnv::new(vec![env], AutoresetMode::Disabled)?;
     // Without learning, updates are never due.
     let update_every = if learn == 1 { 1 } else { u64::MAX };
     let length =

@@ -226,7 +226,7 @@ impl Config {
         require(seed_fits, "seed", "a number below 2^63", self.seed.to_string())?;
         for agent in &self.train.agents {
             let known = AGENTS.contains(&agent.as_str());
-            let expected = format!("names out of {}", AGENTS.join(", "));
+            let expected = format!("names out of `{}`", AGENTS.join("`, `"));
             require(known, "train.agents", &expected, format!("`{agent}`"))?;
         }
         require(self.train.lanes > 0, "train.lanes", "at least 1", "0".to_owned())?;
