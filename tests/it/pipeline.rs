@@ -49,7 +49,7 @@ fn a_run_ends_with_the_captured_uplift_and_every_result_on_disk() {
         "demand/model.json",
         "demand/card.json",
         "agents/policies.json",
-        "agents/dqn/checkpoint/weights.safetensors",
+        "agents/dqn/checkpoint/training.safetensors",
         "evaluation/judge/judge.json",
         "evaluation/abtest/abtest.json",
         "evaluation/truth/truth.json",
@@ -161,18 +161,22 @@ fn a_change_of_judging_leaves_the_fit_and_the_agents_alone() {
     assert_same(&upstream(before), &upstream(after));
 }
 
-/// Starts a run and kills it while the DQN trains; false when it was too fast to be caught.
+/// Starts a run and kills it when the DQN has left its first checkpoint; false when it was too fast
+/// to be caught.
 fn kill_while_training(shop: &Shop, line: &str, run: &Path) -> bool {
     let mut command = shop.command(line);
     command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let mut child = command.spawn().expect("the compiled program starts");
-    let training = run.join(".pending-agents").join("dqn");
-    while !training.exists() && child.try_wait().expect("its state is known").is_none() {
+    let checkpoint = || {
+        let files = fs::read_dir(run.join("agents-unfinished")).into_iter().flatten().flatten();
+        files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("dqn-"))
+    };
+    while !checkpoint() && child.try_wait().expect("its state is known").is_none() {
         std::thread::sleep(Duration::from_millis(1));
     }
     child.kill().expect("it can be killed");
     child.wait().expect("it ended");
-    training.exists() && !run.join("agents").exists()
+    checkpoint() && !run.join("agents").exists()
 }
 
 #[test]
@@ -186,9 +190,11 @@ fn a_run_killed_in_training_finishes_as_if_never_interrupted() {
     });
     let shop = caught.expect("one of five kills hits the training");
     assert_eq!(finished_stages(&shop.path("run")), STAGES[..4]);
+    let interrupted = shop.path("run").join("agents-unfinished");
     let again = shop.promopt(&line);
     let (ran, kept) = reported(&again.succeeds().stderr);
     assert_eq!((kept, ran), (STAGES[..4].to_vec(), STAGES[4..].to_vec()));
+    assert!(!interrupted.exists(), "what was unfinished is finished");
     assert_same(
         &snapshot_without_times(&finished().run),
         &snapshot_without_times(&shop.path("run")),
