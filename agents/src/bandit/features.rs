@@ -19,7 +19,7 @@ pub enum Interaction {
     Cross,
 }
 
-/// Features `z_a` of each action, such as mechanic, category and depth: what was learned about one
+/// Features `z_a` of each action, such as kind, group and depth: what was learned about one
 /// action carries over to those like it, actions never tried included.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

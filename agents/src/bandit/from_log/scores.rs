@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct RewardModel {
     /// What predicts; one model per action.
     pub regressor: RegressorConfig,
-    /// Parts of the log, by customer, at least 2: each part is predicted by the others.
+    /// Parts of the log, by cluster, at least 2: each part is predicted by the others.
     pub folds: usize,
 }
 
@@ -38,8 +38,8 @@ impl RewardModel {
 /// (Robins, Rotnitzky and Zhao 1994; Dudík, Langford and Li 2011), in the unit of the rewards.
 ///
 /// The mean of `Γ_π(x)` is an unbiased estimate of the value of `π` when the propensities `p` are
-/// right, whatever the model `f̂`, because `f̂` is cross-fitted by customer (Athey and Wager 2021):
-/// no row is predicted by a model that saw its customer. Scores of actions that the log never takes
+/// right, whatever the model `f̂`, because `f̂` is cross-fitted by cluster (Athey and Wager 2021):
+/// no row is predicted by a model that saw its cluster. Scores of actions that the log never takes
 /// where it could are the model's word alone.
 ///
 /// # Errors

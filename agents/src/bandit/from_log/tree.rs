@@ -19,7 +19,7 @@ pub struct TreeConfig {
     pub thresholds: usize,
     /// Decisions that a leaf holds at least, at least 1.
     pub smallest_leaf: usize,
-    /// Share of customers kept from the search to judge the tree on, in `(0, 1)`.
+    /// Share of clusters kept from the search to judge the tree on, in `(0, 1)`.
     pub held_out: f64,
     /// The model inside the doubly robust scores.
     pub reward_model: RewardModel,
@@ -53,15 +53,15 @@ impl TreeConfig {
 pub struct GrownTree {
     /// The policy.
     pub policy: PolicyTree,
-    /// Mean doubly robust score of its decisions for customers whom the search did not see, in the
+    /// Mean doubly robust score of its decisions for clusters whom the search did not see, in the
     /// rewards' unit per decision.
     pub value: f64,
-    /// Standard error of [`GrownTree::value`], between customers.
+    /// Standard error of [`GrownTree::value`], between clusters.
     pub standard_error: f64,
 }
 
 /// The tree of the given depth that maximises `Σ Γ_π(x)` (Athey and Wager 2021; Zhou, Athey and
-/// Wager 2023) over the customers that are not held out, with `Γ` of [`doubly_robust_scores`].
+/// Wager 2023) over the clusters that are not held out, with `Γ` of [`doubly_robust_scores`].
 ///
 /// # Errors
 /// [`AgentError::InvalidConfig`]; [`AgentError::Shape`] unless there is one name per feature; a
@@ -74,14 +74,14 @@ pub fn tree_from_log(
     config.validate()?;
     same_length("feature names", log.n_features(), features.len())?;
     let scores = doubly_robust_scores(log, &config.reward_model)?;
-    // Customers are spread evenly: one in every 1 / held_out of them is kept.
+    // Clusters are spread evenly: one in every 1 / held_out of them is kept.
     let kept = |row: &usize| {
         let share = log.cluster_ranks()[*row] as f64 * config.held_out;
         (share + config.held_out).floor() > share.floor()
     };
     let (judging, growing): (Vec<usize>, Vec<usize>) = (0..log.len()).partition(kept);
-    require(!growing.is_empty(), "held_out", "a share that leaves customers", config.held_out)?;
-    require(!judging.is_empty(), "held_out", "a share that keeps customers", config.held_out)?;
+    require(!growing.is_empty(), "held_out", "a share that leaves clusters", config.held_out)?;
+    require(!judging.is_empty(), "held_out", "a share that keeps clusters", config.held_out)?;
     let table = cut(config, log, &scores, &growing);
     let mut nodes = Vec::new();
     grow(&table, &growing, config.depth, &mut nodes);
@@ -165,7 +165,7 @@ fn branch(
     nodes[at] = TreeNode::Split { feature: split.feature, threshold, below, above };
 }
 
-/// Mean score of the tree's decisions and its standard error, with rows of one customer together.
+/// Mean score of the tree's decisions and its standard error, with rows of one cluster together.
 fn judge(policy: &PolicyTree, log: &LoggedDecisions, scores: &[f64], rows: &[usize]) -> (f64, f64) {
     let n_actions = log.n_actions();
     let worth = |row: usize| {
