@@ -4,8 +4,10 @@
 #![allow(clippy::print_stderr, clippy::disallowed_methods)]
 
 mod arms;
+mod classic_control;
 mod contextual;
 mod contextual_worlds;
+mod deep_sea;
 mod depth;
 mod losses;
 mod offline;
