@@ -24,6 +24,7 @@ PINNED = [
 ]
 CLEANRL = "cleanrl==1.2.0"
 REPOSITORY = Path(__file__).resolve().parents[2]
+# Collection alone acts by the network as well, after the same random start.
 SHAPES = [(64, 64), (64, 256), (128, 64), (128, 256)]
 TARGETS = {(64, 64): 5.0, (128, 64): 4.0, (128, 256): 2.0}
 WARM_UP = 1_000
@@ -33,9 +34,8 @@ import sys, torch, gymnasium
 from stable_baselines3 import DQN
 torch.set_num_threads(1)
 steps, width, batch, learn = (int(word) for word in sys.argv[1:])
-starts = {warm_up} if learn else 10**9
 model = DQN("MlpPolicy", gymnasium.make("CartPole-v1"), learning_rate=2.5e-4, buffer_size=50_000,
-            learning_starts=starts, batch_size=batch, train_freq=1, gradient_steps=1,
+            learning_starts={warm_up}, batch_size=batch, train_freq=1, gradient_steps=learn,
             target_update_interval=500, exploration_fraction=0.2, seed=1, device="cpu",
             policy_kwargs=dict(net_arch=[width, width]))
 model.learn(steps)
