@@ -8,5 +8,8 @@ mod contextual;
 mod contextual_worlds;
 mod depth;
 mod losses;
+mod markdown;
 mod offline;
+mod seeds;
+mod tables;
 mod waiting;
