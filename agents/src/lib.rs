@@ -19,6 +19,7 @@ pub mod nstep;
 pub mod offline;
 pub mod replay;
 pub mod schedule;
+pub mod tabular;
 pub mod train;
 
 pub use agent::{Agent, Metrics, Snapshot, Transition};
@@ -31,4 +32,5 @@ pub use dqn::{
 pub use error::AgentError;
 pub use normalisation::Normalisation;
 pub use replay::{Priorities, Replay, ReplayConfig};
+pub use tabular::{QLearning, QLearningConfig};
 pub use train::{Ending, EvaluationConfig, TrainConfig, TrainEvent, TrainReport, Training, train};

@@ -62,7 +62,8 @@ pub enum ErrorLoss {
 pub struct DqnConfig {
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
-    /// γ, time preference per step, in `[0, 1)`.
+    /// γ, time preference per step, in `[0, 1]`. 1 is sound where every episode ends by itself, so
+    /// that all sums are finite; where the future goes on beyond a time limit it has no fixed point.
     pub discount_factor: f64,
     /// Online network chooses and target network values the next action (van Hasselt et al. 2016).
     pub double: bool,
@@ -151,7 +152,7 @@ impl DqnConfig {
         let widths = !self.hidden.is_empty() && self.hidden.iter().all(|&w| w > 0);
         require(widths, "hidden", "one or more widths above 0", format!("{:?}", self.hidden))?;
         let gamma = self.discount_factor;
-        require((0.0..1.0).contains(&gamma), "discount_factor", "a number in [0, 1)", gamma)?;
+        require((0.0..=1.0).contains(&gamma), "discount_factor", "a number in [0, 1]", gamma)?;
         require(self.n_step > 0, "n_step", "at least 1", self.n_step)?;
         require(self.batch_size > 0, "batch_size", "at least 1", self.batch_size)?;
         require(self.warm_up > 0, "warm_up", "at least 1", self.warm_up)?;
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn a_field_out_of_range_is_named() {
         let wrong = [
-            (DqnConfig { discount_factor: 1.0, ..Default::default() }, "discount_factor"),
+            (DqnConfig { discount_factor: 1.1, ..Default::default() }, "discount_factor"),
             (DqnConfig { hidden: vec![], ..Default::default() }, "hidden"),
             (DqnConfig { n_step: 0, ..Default::default() }, "n_step"),
             (DqnConfig { replay_capacity: 10, ..Default::default() }, "replay_capacity"),

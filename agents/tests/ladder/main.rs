@@ -10,5 +10,8 @@ mod contextual_worlds;
 mod deep_sea;
 mod depth;
 mod losses;
+mod markdown;
 mod offline;
+mod seeds;
+mod tables;
 mod waiting;
