@@ -55,8 +55,7 @@ impl ArenaWorld {
             let top = slots.clone().map(clipped).fold(f32::NEG_INFINITY, f32::max);
             let mut sums = [[0.0_f32; LANES]; 3];
             for chunk in slots.step_by(LANES) {
-                for lane in 0..LANES {
-                    let slot = chunk + lane;
+                for (lane, slot) in (chunk..chunk + LANES).enumerate() {
                     let u = clipped(slot);
                     let weight = exp(u - top);
                     let log_mean = self.quantity_intercept[slot] + slopes[slot] * u;
