@@ -3,6 +3,7 @@
 use super::*;
 use serde_json::Value;
 
+type Figure = fn(&Scores) -> f64;
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// Figures by rliable and scipy; the recipe lies beside the file.
@@ -28,7 +29,7 @@ fn assert_close(got: f64, expected: f64, tolerance: f64) {
 fn figures_and_intervals_agree_with_rliable() -> Outcome {
     let reference = reference()?;
     let ours = scores(&reference["ours"])?;
-    let figures: [(&str, fn(&Scores) -> f64); 3] = [
+    let figures: [(&str, Figure); 3] = [
         ("mean", Scores::mean),
         ("median", Scores::median),
         ("interquartile_mean", Scores::interquartile_mean),

@@ -2,13 +2,16 @@
 
 use super::small_agent::Small;
 use super::*;
-use crate::bandit::{LinUcb, LinUcbConfig};
-use crate::normalisation::Normalisation;
+use crate::agent::{Metrics, Snapshot};
 use promopt_envs::diagnostic::{Identity, KnownBandit};
 use promopt_envs::{ActionMask, EnvError, EnvSpec};
+use promopt_policies::Decision;
+use rand::RngCore;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+/// The report, the scores with whether each was the best yet, and the best.
+type Evaluated = (TrainReport, Vec<(Score, bool)>, Option<Best>);
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 const CONFIG: TrainConfig = TrainConfig { steps: 1_500, update_every: 2, report_every: 10 };
@@ -25,10 +28,8 @@ fn go(_: &TrainEvent) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// Trains a small agent on the identity with evaluations; gives the report, the scores, the best.
-fn evaluated(
-    config: &EvaluationConfig,
-) -> Result<(TrainReport, Vec<(Score, bool)>, Option<Best>), AgentError> {
+/// Trains a small agent on the identity with evaluations.
+fn evaluated(config: &EvaluationConfig) -> Result<Evaluated, AgentError> {
     let env = Identity::new(3, 8);
     let mut agent = Small::new(env.spec(), 1, false)?;
     let make = || -> Result<Box<dyn Env>, EnvError> { Ok(Box::new(Identity::new(3, 8))) };
@@ -186,16 +187,46 @@ fn every_episode_has_a_seed_of_its_own_and_evaluations_have_others() -> Outcome 
     Ok(())
 }
 
+/// An agent that was never taught to be saved.
+struct Forgetful(Small);
+
+impl Agent for Forgetful {
+    fn name(&self) -> &str {
+        "forgetful"
+    }
+
+    fn act(
+        &mut self,
+        observation: &[f32],
+        mask: &ActionMask,
+        rng: &mut dyn RngCore,
+    ) -> Result<Decision, AgentError> {
+        self.0.act(observation, mask, rng)
+    }
+
+    fn observe(&mut self, transition: &Transition<'_>) -> Result<(), AgentError> {
+        self.0.observe(transition)
+    }
+
+    fn update(&mut self) -> Result<Option<Metrics>, AgentError> {
+        self.0.update()
+    }
+
+    fn policy(&self) -> Result<Snapshot, AgentError> {
+        self.0.policy()
+    }
+}
+
 #[test]
 fn an_agent_without_checkpoints_is_refused_before_it_trains() -> Outcome {
     let env = KnownBandit::new(3, 0.1, 5)?;
-    let mut agent = LinUcb::new(LinUcbConfig::default(), env.spec(), Normalisation::identity(3))?;
+    let mut agent = Forgetful(Small::new(env.spec(), 1, false)?);
     let mut envs = lanes(&env, 1)?;
     let mut sink = |_: u64, _: &Archive| Ok(());
     let result = Training::new(&mut agent, &mut envs, &CONFIG, SeedTree::new(1))?
         .with_checkpoints(10, &mut sink)
         .err();
     let message = result.ok_or("it cannot be saved")?.to_string();
-    assert!(message.contains("lin_ucb"), "{message}");
+    assert!(message.contains("`forgetful`"), "{message}");
     Ok(())
 }
