@@ -82,7 +82,7 @@ fn tables_and_pessimistic_plans_reach_what_the_log_allows() {
         for (name, value) in learned {
             let share = bounds.share(value);
             eprintln!(
-                "{} {name}: value {value:.4}, behaviour {:.4}, certainty equivalent {:.4}, {share:.3} of the way",
+                "{} {name}: value {value:.4} from {:.4} to {:.4}, {share:.3} of the way",
                 world.name(),
                 bounds.behaviour,
                 bounds.certainty,
