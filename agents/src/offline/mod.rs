@@ -1,4 +1,4 @@
-//! Learning from a log alone: no step is taken in any world, so what the log does not hold is doubtful.
+//! Learning from a log alone: no step is taken in any world, so what was not logged is doubtful.
 //!
 //! Everything reads the one [`LoggedDecisions`](promopt_policies::LoggedDecisions) that off-policy
 //! evaluation judges on, through its sequential view. Three kinds of doubt are answered three ways:
