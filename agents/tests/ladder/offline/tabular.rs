@@ -111,7 +111,7 @@ type Build = fn(&World, &LoggedDecisions, SeedTree) -> Box<dyn OfflineLearner>;
 
 /// Every network learner, and whether it must reach the share. A clone cannot; CQL's default α = 1
 /// is as large as these rewards' spread and clones too much, a tenth of the spread does not. IQL's
-/// value at τ = 0.7 is still partly that of the logged policy: it may fall short where that is poor.
+/// value at τ = 0.7 is still partly that of the logged policy: it may fall short.
 const LEARNERS: [(&str, bool, Build); 6] = [
     ("behaviour cloning", false, |world, log, seed| {
         let config = CloningConfig { network: network(world, log) };
