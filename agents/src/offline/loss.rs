@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! temporal difference  (1/n) Σ Huber_δ(Q(s, a) − y)
-//! conservative (CQL)   (1/n) Σ [log Σ_b exp Q(s, b) − Q(s, a)]     = the cross-entropy of Q as logits
+//! conservative (CQL)   (1/n) Σ [log Σ_b exp Q(s, b) − Q(s, a)]   = cross-entropy of Q as logits
 //! cross-entropy        (1/n) Σ −w log π(a | s),  π = softmax of logits over allowed actions
 //! expectile (IQL)      (1/n) Σ |τ − 1{u < 0}| u²,  u = Q(s, a) − V(s)
 //! ```
@@ -102,7 +102,7 @@ pub fn add_square_penalty(scores: &[f32], factor: f32, gradient: &mut [f32]) -> 
 }
 
 /// The expectile loss of values `V(s)` (shape `[n]`) against scores, with its gradient with respect
-/// to the values; `τ > ½` draws them to the upper part of the scores (Kostrikov et al. 2021, eq. 5).
+/// to the values; `τ > ½` draws them to the upper scores (Kostrikov et al. 2021, eq. 5).
 pub fn expectile(values: &[f32], scores: &[f32], tau: f32, gradient: &mut Vec<f32>) -> f64 {
     let share = 1.0 / values.len().max(1) as f32;
     gradient.clear();

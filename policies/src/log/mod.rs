@@ -1,4 +1,4 @@
-//! The one type of logged decisions: what off-policy evaluation judges on and offline learning reads.
+//! The one type of logged decisions: off-policy evaluation judges on it, offline learning reads it.
 //!
 //! [`LoggedTable`] holds columns as they come; [`LoggedDecisions`] has been checked once, so that
 //! whatever takes it cannot fail on shapes, ranges or NaN. It has two views. *Contextual*: each row

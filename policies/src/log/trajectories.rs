@@ -4,7 +4,7 @@ use super::decisions::{LoggedDecisions, LoggedTable, check_features, same_length
 use super::error::LogError;
 
 /// Columns that put decisions in order, one value per row of the log. The end of the story
-/// (`terminated`) and the end of watching (`truncated`) are two facts: only the first has no future.
+/// (`terminated`) and that of watching (`truncated`) are two facts: only the first has no future.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SequenceColumns {
     /// Trajectory of each decision, such as one customer or one episode.

