@@ -92,7 +92,7 @@ impl Student {
         match &self.mind {
             Mind::Agent(agent) => {
                 let mut agent = agent.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(agent.act(observation, &self.mask, rng).map_err(refused)?.action)
+                Ok(agent.act(observation, &self.mask, rng).map_err(|error| refused(&error))?.action)
             }
             Mind::Networks(networks) => {
                 let mut sums = vec![0.0; self.mask.n_actions()];
@@ -118,7 +118,7 @@ impl Student {
     }
 }
 
-fn refused(error: AgentError) -> EvaluateError {
+fn refused(error: &AgentError) -> EvaluateError {
     EvaluateError::Agent(error.to_string())
 }
 
@@ -194,9 +194,10 @@ impl School<'_> {
     ) -> Result<LinearScores, EvaluateError> {
         let (spec, normalisation) = self.facts(Observed::Published, customers.clone())?;
         let config = LinUcbConfig { alpha: 0.0, epsilon: 0.0, ..LinUcbConfig::default() };
-        let mut agent = LinUcb::new(config, &spec, normalisation).map_err(refused)?;
+        let mut agent =
+            LinUcb::new(config, &spec, normalisation).map_err(|error| refused(&error))?;
         self.show(&mut agent, (Observed::Published, reward, customers), (0.0, 1.0))?;
-        match agent.policy().map_err(refused)? {
+        match agent.policy().map_err(|error| refused(&error))? {
             Snapshot::Linear(policy) => Ok(policy.scores),
             _ => Err(EvaluateError::Agent("expected linear scores from LinUCB".into())),
         }
@@ -216,13 +217,15 @@ impl School<'_> {
         let mind = match kind {
             Kind::LinUcb => {
                 let config = LinUcbConfig { alpha: ALPHA, epsilon: 0.0, ..Default::default() };
-                let mut agent = LinUcb::new(config, &spec, normalisation).map_err(refused)?;
+                let mut agent =
+                    LinUcb::new(config, &spec, normalisation).map_err(|error| refused(&error))?;
                 self.show(&mut agent, lesson, (0.0, scale))?;
                 Mind::Agent(Mutex::new(Box::new(agent)))
             }
             Kind::LinTs => {
                 let config = ThompsonConfig { noise: NOISE, epsilon: 0.0, ..Default::default() };
-                let mut agent = Thompson::new(config, &spec, normalisation).map_err(refused)?;
+                let mut agent =
+                    Thompson::new(config, &spec, normalisation).map_err(|error| refused(&error))?;
                 self.show(&mut agent, lesson, (0.0, scale))?;
                 Mind::Agent(Mutex::new(Box::new(agent)))
             }
@@ -232,12 +235,12 @@ impl School<'_> {
                     let (spec, normalisation) = (&spec, normalisation.clone());
                     let tree = self.tree.child("dqn").index(network);
                     let agent = DqnAgent::new(config.clone(), spec, normalisation, tree);
-                    let mut agent = agent.map_err(refused)?;
+                    let mut agent = agent.map_err(|error| refused(&error))?;
                     self.show(&mut agent, lesson.clone(), (mean, scale))?;
                     for _ in 0..self.lessons.updates {
-                        agent.update().map_err(refused)?;
+                        agent.update().map_err(|error| refused(&error))?;
                     }
-                    match agent.policy().map_err(refused)? {
+                    match agent.policy().map_err(|error| refused(&error))? {
                         Snapshot::Network(policy) => Ok(policy.network),
                         _ => Err(EvaluateError::Agent("expected a network from the DQN".into())),
                     }
@@ -289,7 +292,7 @@ impl School<'_> {
                 terminated,
                 truncated,
             };
-            agent.observe(&transition).map_err(refused)?;
+            agent.observe(&transition).map_err(|error| refused(&error))?;
         }
         Ok(())
     }
@@ -308,7 +311,7 @@ impl School<'_> {
         };
         let weeks = customers.flat_map(|c| self.log.weeks(c, observed, ArenaReward::Revenue));
         let seen: Vec<f32> = weeks.flat_map(|week| week.observation.iter().copied()).collect();
-        Ok((spec, Normalisation::fit(&seen, n).map_err(refused)?))
+        Ok((spec, Normalisation::fit(&seen, n).map_err(|error| refused(&error))?))
     }
 
     /// Mean and standard deviation of the logged rewards; a deviation of 0 counts as 1.
