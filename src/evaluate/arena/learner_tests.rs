@@ -1,5 +1,11 @@
 //! Learners in the arena: a small world in every run, the published protocol when `RUN_SLOW` is set.
 
+#![expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a slow proof is asked for by the environment and prints its figures and its time"
+)]
+
 use super::learned::{bound_shares, learned_verdicts};
 use super::learners::{Lessons, cast};
 use super::{ArenaComparison, ArenaProtocol, Stage, arms, compare_cast, oracle};
