@@ -136,7 +136,7 @@ fn the_training_loop_keeps_a_bandit_within_its_budget() -> Outcome {
     let env = BudgetedBandit::new(arms, 60.0, 200)?;
     let mut agent = KnapsackBandit::new(config.clone())?;
     let training = TrainConfig { steps: 4_000, ..TrainConfig::default() };
-    let mut lanes = VectorEnv::new(vec![env.clone()], AutoresetMode::SameStep)?;
+    let mut lanes = VectorEnv::new(vec![env.clone()], AutoresetMode::Disabled)?;
     let go = &mut |_: &promopt_agents::TrainEvent| ControlFlow::Continue(());
     // An arm whose cost did not fit would be an error of the environment.
     let report = train(&mut agent, &mut lanes, &training, SeedTree::new(43), go)?;

@@ -294,7 +294,7 @@ mod tests {
             gap.contains("step 5 after step 3 in row 3 column `step` of trajectory 9"),
             "{gap}"
         );
-        assert!(message(|s| s.steps[0] = 0).contains("step 0 again in row 0 column `step`"));
+        assert!(message(|s| s.steps[0] = 0).contains("step 0 again in row 1 column `step`"));
         let early = message(|s| s.truncated[2] = true);
         assert!(early.contains("in row 2 column `truncated`"), "{early}");
         assert!(message(|s| s.terminated[1] = true).contains("in row 1 column `terminated`"));
