@@ -58,7 +58,7 @@ pub(crate) fn customer(weeks: &[WeekRecord]) -> CustomerHistory {
 pub(crate) fn observe(history: &CustomerHistory, persona: usize) -> Vec<f32> {
     let mut observation = vec![0.0; schema().n_features()];
     let season = Season { sin: 0.95, cos: -0.31, holiday: 0.0 };
-    let at = ObservationContext { persona, season, budget_price: 0.0 };
+    let at = ObservationContext { persona, season, budget_price: 0.0, shelf: &[] };
     schema().encode(history, &at, &mut observation);
     observation
 }

@@ -114,7 +114,15 @@ pub enum ScoreError {
         /// Number in the history.
         got: usize,
     },
-    /// A date or a budget price that is not a number.
+    /// A shelf plan over other categories.
+    #[error("expected a planned shelf depth for {expected} categories, or none at all, got {got}")]
+    Shelf {
+        /// Number of categories.
+        expected: usize,
+        /// Number in the plan.
+        got: usize,
+    },
+    /// A date, a shelf depth or a budget price that is not a number.
     #[error("expected finite {what}, got {got}; check the request")]
     NotFinite {
         /// Which one.
@@ -169,7 +177,7 @@ impl Scorer {
     pub fn observe(
         &self,
         history: &CustomerHistory,
-        context: &ObservationContext,
+        context: &ObservationContext<'_>,
     ) -> Result<Vec<f32>, ScoreError> {
         let schema = &self.manifest().observation_schema;
         let (n_personas, got) = (schema.n_personas, context.persona);
@@ -180,13 +188,21 @@ impl Scorer {
         if expected != got {
             return Err(ScoreError::Categories { expected, got });
         }
+        let got = context.shelf.len();
+        if got > 0 && expected != got {
+            return Err(ScoreError::Shelf { expected, got });
+        }
         let Season { sin, cos, holiday } = context.season;
+        let shelf = context.shelf.iter().map(|depth| ("shelf depth", *depth));
         for (what, got) in [
             ("season", sin),
             ("season", cos),
             ("holiday", holiday),
             ("budget price", context.budget_price),
-        ] {
+        ]
+        .into_iter()
+        .chain(shelf)
+        {
             if !got.is_finite() {
                 return Err(ScoreError::NotFinite { what, got });
             }
@@ -203,7 +219,7 @@ impl Scorer {
     pub fn decide(
         &self,
         history: &CustomerHistory,
-        context: &ObservationContext,
+        context: &ObservationContext<'_>,
         rng: &mut dyn RngCore,
     ) -> Result<Scored, ScoreError> {
         let observation = self.observe(history, context)?;
@@ -281,8 +297,8 @@ mod tests {
         PortablePolicy::Linear(LinearPolicy::new("constant", linear, epsilon))
     }
 
-    const AT: ObservationContext =
-        ObservationContext { persona: 1, season: MIDSUMMER, budget_price: 0.0 };
+    const AT: ObservationContext<'static> =
+        ObservationContext { persona: 1, season: MIDSUMMER, budget_price: 0.0, shelf: &[] };
     const MIDSUMMER: Season = Season { sin: 0.0, cos: -1.0, holiday: 0.0 };
 
     fn decide(scorer: &Scorer, history: &CustomerHistory) -> Scored {
@@ -358,7 +374,7 @@ mod tests {
     #[test]
     fn questions_that_do_not_fit_are_errors() {
         let scorer = scorer(constant([0.0; 10], 0.0), |_| ());
-        let ask = |history: &CustomerHistory, at: ObservationContext| {
+        let ask = |history: &CustomerHistory, at: ObservationContext<'_>| {
             scorer.decide(history, &at, &mut SeedTree::new(1).stream()).map(|scored| scored.action)
         };
         let history = customer(&[bought(&[1])]);
@@ -369,5 +385,9 @@ mod tests {
         let season = Season { sin: f64::NAN, ..MIDSUMMER };
         let season = ask(&history, ObservationContext { season, ..AT });
         assert!(matches!(season, Err(ScoreError::NotFinite { what: "season", .. })));
+        let shelf = ask(&history, ObservationContext { shelf: &[0.1; 2], ..AT });
+        assert_eq!(shelf, Err(ScoreError::Shelf { expected: 3, got: 2 }));
+        let shelf = ask(&history, ObservationContext { shelf: &[0.1, f64::NAN, 0.0], ..AT });
+        assert!(matches!(shelf, Err(ScoreError::NotFinite { what: "shelf depth", .. })));
     }
 }

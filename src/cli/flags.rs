@@ -117,6 +117,9 @@ pub(super) struct Score {
     /// Decide for the week that holds this day: only the weeks before it are read
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: String,
+    /// Shelf discounts planned for that week: a CSV of `category,depth`. A usual week without it
+    #[arg(long, value_name = "FILE")]
+    pub(super) shelf: Option<PathBuf>,
     /// Where to write `customer_id, offer_id, propensity, expected_margin, reason, offer`
     #[arg(long, value_name = "FILE", default_value = "actions.csv")]
     pub(super) out: PathBuf,

@@ -152,6 +152,15 @@ impl History {
         self.shelf_depth.get(index).copied().filter(|_| inside).unwrap_or(0.0)
     }
 
+    /// Mean market shelf depth of every category over the weeks `0..until`.
+    pub fn usual_shelf(&self, until: u32) -> Vec<f64> {
+        let mean = |category: u16| {
+            let depths = (0..until).map(|week| self.shelf_depth_at(week, category));
+            depths.sum::<f64>() / f64::from(until.max(1))
+        };
+        (0..self.n_categories() as u16).map(mean).collect()
+    }
+
     /// The cells of one customer, sorted by week and category.
     pub fn cells_of(&self, customer: u32) -> &[Cell] {
         let start = self.cells.partition_point(|cell| cell.customer < customer);

@@ -1,6 +1,5 @@
 //! Response curves by persona and own-price elasticities by category, with posterior intervals.
 
-use super::design::Encoder;
 use super::fit::{FittedDemand, OfferEvidence};
 use super::world::Ground;
 use promopt_envs::retail::{
@@ -61,8 +60,7 @@ pub fn summarise(
     who: &[usize],
 ) -> ResponseSummary {
     let schema = &ground.schema;
-    let (first_week, n_weeks) = (ground.history.first_week, ground.history.n_weeks);
-    let encoder = Encoder { schema, timeline: ground.timeline, first_week };
+    let (encoder, n_weeks) = (ground.encoder(), ground.history.n_weeks);
     let mut by_persona: Vec<Vec<Vec<f32>>> = vec![Vec::new(); schema.n_personas];
     for &i in who {
         let persona = ground.timeline.at(i, n_weeks);

@@ -7,7 +7,6 @@ use super::targeting::Weighing;
 use super::world::week_season;
 use crate::data::History;
 use crate::features::PersonaTimeline;
-use chrono::NaiveDate;
 use promopt_envs::retail::demand::features::{
     CategoryInput, Column, INCIDENCE_COMMON, INCIDENCE_FIXED, INCIDENCE_OFFER, INCIDENCE_OWN,
     INCIDENCE_SHELF, Sign, Term, UNITS_FIXED, UNITS_MOVING, UNITS_RESPONSE, VISIT_FIXED,
@@ -77,8 +76,8 @@ pub(super) fn units_columns(n_personas: usize) -> Vec<PartColumn> {
 pub(crate) struct Encoder<'a> {
     pub(crate) schema: &'a ObservationSchema,
     pub(crate) timeline: &'a PersonaTimeline,
-    /// First day of week 0.
-    pub(crate) first_week: NaiveDate,
+    /// Where the calendar and the shelf discounts of the weeks come from.
+    pub(crate) history: &'a History,
 }
 
 impl Encoder<'_> {
@@ -91,10 +90,13 @@ impl Encoder<'_> {
         week: u32,
         out: &mut [f32],
     ) {
+        let n = self.schema.n_categories();
+        let row = week as usize * n..(week as usize + 1) * n;
         let at = ObservationContext {
             persona: self.timeline.at(customer as usize, persona_week),
-            season: week_season(self.schema, self.first_week, week),
+            season: week_season(self.schema, self.history.first_week, week),
             budget_price: 0.0,
+            shelf: self.history.shelf_depth.get(row).unwrap_or(&[]),
         };
         self.schema.encode(history, &at, out);
     }

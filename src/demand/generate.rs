@@ -92,8 +92,7 @@ pub struct GeneratedWorld {
 impl GeneratedWorld {
     /// What turns a customer's history into an observation.
     pub(crate) fn encoder(&self) -> Encoder<'_> {
-        let first_week = self.history.first_week;
-        Encoder { schema: &self.schema, timeline: &self.timeline, first_week }
+        Encoder { schema: &self.schema, timeline: &self.timeline, history: &self.history }
     }
 }
 
@@ -126,10 +125,11 @@ pub fn generate_from(
     let mut history = empty_history(config, &model, shelf_depth);
     let actions = ActionMap::new(&history, &[], 0.0)?;
     let names: Vec<String> = history.categories.iter().map(|c| c.name.clone()).collect();
-    let schema = ObservationSchema::new(config.n_personas, &names);
+    let usual = model.categories.iter().map(|category| category.shelf_mean).collect();
+    let schema = ObservationSchema::new(config.n_personas, &names).with_usual_shelf(usual);
     let timeline = personas(config, seed.child("personas"));
     let shocks = shocks(&model, config.n_weeks, seed.child("shocks"));
-    let encoder = Encoder { schema: &schema, timeline: &timeline, first_week: history.first_week };
+    let encoder = Encoder { schema: &schema, timeline: &timeline, history: &history };
     let market = Market { model: &model, config, history: &history, actions: &actions, shocks };
     let live = |customer: u32| {
         let seed = seed.child("customer").index(u64::from(customer));

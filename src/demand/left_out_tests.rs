@@ -64,8 +64,7 @@ fn with_encoder<T>(history: &History, then: impl FnOnce(&ActionMap, &Encoder<'_>
     let actions = ActionMap::new(history, &[0.1, 0.3], 0.0).expect("a grid of offers");
     let schema = ObservationSchema::new(1, &["dairy".to_owned(), "other".to_owned()]);
     let timeline = crate::features::PersonaTimeline::default();
-    let first_week = history.first_week;
-    then(&actions, &Encoder { schema: &schema, timeline: &timeline, first_week })
+    then(&actions, &Encoder { schema: &schema, timeline: &timeline, history })
 }
 
 fn rows(history: &History, left_out: &[u32]) -> Rows {

@@ -27,7 +27,6 @@ pub use facts::{PromotionFacts, promotion_facts};
 pub use past::{PastPromotion, PromotionKind, UsualDepth, past_promotions};
 pub use tally::{Part, Tally};
 
-use super::design::Encoder;
 use play::{Actor, Desk, Scene, play};
 use spread::Plays;
 pub(super) use spread::interval;
@@ -107,8 +106,7 @@ pub fn waterfall(
     seed: SeedTree,
 ) -> Option<Waterfall> {
     let history = ground.history;
-    let (schema, first_week) = (&ground.schema, history.first_week);
-    let encoder = Encoder { schema, timeline: ground.timeline, first_week };
+    let encoder = ground.encoder();
     let scene = Scene::new(history, &encoder, ground.actions, promotion, config.after_weeks);
     let reached = reached(ground, promotion);
     let sample = evenly(&reached, config.customers);

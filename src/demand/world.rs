@@ -1,6 +1,7 @@
 //! The fitted world as an MDP: start states, shelf depths, guardrails and posterior draws together.
 
 use super::actions::ActionMap;
+use super::design::Encoder;
 use super::replay::Replay;
 use crate::data::History;
 use crate::features::PersonaTimeline;
@@ -59,6 +60,11 @@ impl<'a> Ground<'a> {
     #[must_use]
     pub fn replay(&self) -> Replay<'a> {
         Replay::new(self.history, self.actions)
+    }
+
+    /// What turns a customer's history into an observation.
+    pub(crate) fn encoder(&self) -> Encoder<'_> {
+        Encoder { schema: &self.schema, timeline: self.timeline, history: self.history }
     }
 
     /// The guardrails compiled against the catalogue.

@@ -23,8 +23,7 @@ pub(super) fn fit(job: &Job<'_>) -> Result<(), RunError> {
     let history = job.history()?;
     let actions = job.actions(&history)?;
     let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
-    let first_week = history.first_week;
-    let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
+    let encoder = Encoder { schema: &schema, timeline: &timeline, history: &history };
     let seed = SeedTree::new(job.config.seed).child("fit");
     let fitted = fit::fit_demand(&history, &actions, &encoder, &job.config.fit, seed)?;
     job.observer.progress(Stage::Fit, 1, STEPS, "response fitted");

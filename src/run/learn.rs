@@ -8,11 +8,11 @@ use super::from_log::{Study, no_log};
 use super::load::TrainedPolicy;
 use super::stage::Job;
 use crate::config::LOG_AGENTS;
-use crate::demand::world::{evenly, week_season};
+use crate::demand::world::evenly;
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::Stage as Playground;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, ObservationContext, Offer, PromotionWorld};
+use promopt_envs::retail::{CustomerHistory, Offer, PromotionWorld};
 use promopt_policies::{
     AlwaysDepth, Fixed, GreedyMargin, LoggingReplica, OfferMenu, PortablePolicy, RfmWinBack,
     UniformRandom,
@@ -136,13 +136,8 @@ pub(super) fn observe(
     history: &CustomerHistory,
     week: u32,
 ) -> Vec<f32> {
-    let at = ObservationContext {
-        persona: ground.timeline.at(customer as usize, week),
-        season: week_season(&ground.schema, ground.history.first_week, week),
-        budget_price: 0.0,
-    };
     let mut observation = vec![0.0; ground.schema.n_features()];
-    ground.schema.encode(history, &at, &mut observation);
+    ground.encoder().encode(customer, week, history, week, &mut observation);
     observation
 }
 

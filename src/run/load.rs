@@ -4,6 +4,7 @@ use super::error::RunError;
 use super::stage::Job;
 use crate::data::{self, History};
 use crate::demand::card::RealismCard;
+use crate::demand::fit::train_end;
 use crate::demand::world::category_names;
 use crate::demand::{ActionMap, FittedDemand, ResponseSummary};
 use crate::features::{PersonaModel, PersonaTimeline};
@@ -58,8 +59,10 @@ impl Job<'_> {
     /// What an observation holds.
     pub(crate) fn schema(&self, history: &History) -> Result<ObservationSchema, RunError> {
         let n_personas = self.personas()?.model.n_personas();
-        let schema = ObservationSchema::new(n_personas, &category_names(history));
-        Ok(schema.with_holidays(self.config.fit.holidays.days()))
+        let train_end = train_end(history, &self.config.fit)?;
+        Ok(ObservationSchema::new(n_personas, &category_names(history))
+            .with_holidays(self.config.fit.holidays.days())
+            .with_usual_shelf(history.usual_shelf(train_end)))
     }
 
     pub(crate) fn fitted(&self) -> Result<FittedDemand, RunError> {

@@ -7,7 +7,7 @@ use crate::demand::{ActionMap, Replay};
 use crate::features::PersonaModel;
 use chrono::NaiveDate;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, ObservationContext, WeekRecord};
+use promopt_envs::retail::{CustomerHistory, ObservationContext, ObservationSchema, WeekRecord};
 use promopt_policies::{Scored, Scorer, load_bundle};
 use serde::Serialize;
 use std::path::Path;
@@ -28,6 +28,8 @@ pub struct ScoreRequest<'a> {
     pub out: &'a Path,
     /// Mapping of the tables; canonical names when absent.
     pub data: Option<&'a DataConfig>,
+    /// CSV of the shelf discounts planned for the week, `category, depth`; a usual week without one.
+    pub shelf: Option<&'a Path>,
     /// Seed of policies that draw.
     pub seed: u64,
 }
@@ -118,6 +120,10 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
     let quiet = WeekRecord::empty(history.n_categories());
     let seed = SeedTree::new(request.seed).child("score");
     let ids = history.original_ids.as_deref().unwrap_or_default();
+    let shelf = match request.shelf {
+        Some(path) => read_plan(path, &manifest.observation_schema)?,
+        None => Vec::new(),
+    };
     let mut decisions = Vec::with_capacity(ids.len());
     for (customer, id) in ids.iter().enumerate() {
         let mut summary = replay.summary(customer as u32, n_weeks);
@@ -130,6 +136,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
             persona: personas.assign(features.row(customer)),
             season: week_season(&manifest.observation_schema, history.first_week, n_weeks),
             budget_price: 0.0,
+            shelf: &shelf,
         };
         let mut rng = seed.child(id).stream();
         let scored = scorer
@@ -139,6 +146,32 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
     }
     decisions.sort_by(|a, b| a.customer_id.cmp(&b.customer_id));
     Ok(decisions)
+}
+
+/// Planned shelf depths in the order of the schema; a category without a row has its usual depth.
+fn read_plan(path: &Path, schema: &ObservationSchema) -> Result<Vec<f64>, RunError> {
+    let wrong = |line: u64, what: String| {
+        let shown = path.display();
+        RunError::Config(format!(
+            "{shown}, line {line}: {what}; a plan has the header `category,depth` and a share off              such as 0.2 for each category that is not as usual"
+        ))
+    };
+    let bytes = std::fs::read(path).map_err(RunError::io("read", path))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(bytes.as_slice());
+    let mut plan = schema.usual_shelf.clone();
+    for (row, record) in reader.deserialize::<(String, f64)>().enumerate() {
+        let line = row as u64 + 2;
+        let (category, depth) = record.map_err(|e| wrong(line, e.to_string()))?;
+        let Some(at) = schema.categories.iter().position(|name| *name == category) else {
+            let known = schema.categories.join("`, `");
+            return Err(wrong(line, format!("expected one of `{known}`, got `{category}`")));
+        };
+        if !(0.0..1.0).contains(&depth) {
+            return Err(wrong(line, format!("expected a depth in [0, 1), got {depth}")));
+        }
+        plan[at] = depth;
+    }
+    Ok(plan)
 }
 
 /// The mapping of a folder whose files carry the canonical names, as CSV or Parquet.

@@ -72,6 +72,8 @@ struct Cast<'a> {
     world_action: Vec<ActionId>,
     first_week: u32,
     n_weeks: u32,
+    /// Shelf depths of the weeks by category of the pipeline, as the retailer has planned them.
+    shelf: Vec<Vec<f64>>,
     seed: SeedTree,
 }
 
@@ -100,6 +102,7 @@ impl Cast<'_> {
             persona: self.personas[at.customer],
             season: week_season(&self.ground.schema, self.ground.history.first_week, at.week),
             budget_price: 0.0,
+            shelf: &self.shelf[(at.week - self.first_week) as usize],
         };
         let mut observation = vec![0.0; self.ground.schema.n_features()];
         self.ground.schema.encode(&history, &context, &mut observation);
@@ -142,6 +145,9 @@ pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
         }
     }
     let seed = SeedTree::new(job.config.seed).child("truth");
+    let first_week = job.config.world.n_weeks;
+    let weeks = first_week..first_week + job.config.judge.truth_weeks;
+    let shelf = weeks.map(|week| shelf_plan(&retailer, &past, &to_pipeline, week)).collect();
     let cast = Cast {
         ground: &ground,
         retailer: &retailer,
@@ -149,13 +155,33 @@ pub(super) fn play(job: &Job<'_>) -> Result<(), RunError> {
         personas,
         to_pipeline,
         world_action,
-        first_week: job.config.world.n_weeks,
+        first_week,
         n_weeks: job.config.judge.truth_weeks,
+        shelf,
         seed: seed.child("judge"),
     };
     let arms = play_arms(job, &cast, &past, seed.child("tune"))?;
     let result = read_out(job, &cast, &arms)?;
     job.folder.replace("evaluation/truth", |dir| write_json(&dir.join("truth.json"), &result))
+}
+
+/// Shelf depths that the retailer plans for a week, by category of the pipeline: means over the
+/// products, weighed by what they sold over the whole history, as the market pass weighs them.
+fn shelf_plan(
+    retailer: &Retailer,
+    past: &SimulatedHistory,
+    to_pipeline: &[Option<usize>],
+    week: u32,
+) -> Vec<f64> {
+    let market = retailer.market();
+    let depth = |category: &Option<usize>| {
+        let Some(category) = *category else { return 0.0 };
+        let shelf = market.shelf(week, category);
+        let sold = &past.gross_by_product[category * shelf.len()..][..shelf.len()];
+        let off: f64 = shelf.iter().zip(sold).map(|(price, gross)| price.depth * gross).sum();
+        off / sold.iter().sum::<f64>().max(1e-9)
+    };
+    to_pipeline.iter().map(depth).collect()
 }
 
 type Arm = (String, Vec<CustomerOutcome>);

@@ -14,7 +14,7 @@ pub(crate) struct Pieces {
     pub(crate) record: RunRecord,
     pub(crate) history: History,
     actions: ActionMap,
-    schema: ObservationSchema,
+    pub(crate) schema: ObservationSchema,
     timeline: PersonaTimeline,
     fitted: FittedDemand,
 }
@@ -29,11 +29,15 @@ impl Pieces {
         let actions = ActionMap::with_offers(&history, offers);
         let personas: PersonaFile =
             folder.read("personas/personas.json", "personas").expect("it was written");
+        let fitted: FittedDemand = folder.read("demand/model.json", "fit").expect("it was written");
+        let names = category_names(&history);
+        let schema = ObservationSchema::new(personas.model.n_personas(), &names)
+            .with_usual_shelf(history.usual_shelf(fitted.train_end));
         Self {
             actions: actions.expect("the history has offers"),
-            schema: ObservationSchema::new(personas.model.n_personas(), &category_names(&history)),
+            schema,
             timeline: folder.read("personas/timeline.json", "personas").expect("it was written"),
-            fitted: folder.read("demand/model.json", "fit").expect("it was written"),
+            fitted,
             history,
             record,
         }

@@ -4,6 +4,7 @@ use crate::fitted_world::Pieces;
 use crate::shop::{SMALL_WEEKS, Shop, finished};
 use chrono::{Days, NaiveDate};
 use promopt::data::hash_customer;
+use promopt::run::RunError;
 use promopt::run::score::{CustomerDecision, ScoreRequest, decide_all};
 use promopt_envs::retail::{ObservationContext, PromotionConfig, PromotionEnv, Scenario};
 use promopt_envs::{Env, SeedTree};
@@ -21,11 +22,18 @@ fn day_after(weeks: u64) -> String {
 }
 
 fn decide(history: &Path, as_of: &str) -> Vec<CustomerDecision> {
+    decide_with(history, as_of, None).expect("the shared run can be scored")
+}
+
+fn decide_with(
+    history: &Path,
+    as_of: &str,
+    shelf: Option<&Path>,
+) -> Result<Vec<CustomerDecision>, RunError> {
     finished().ended.succeeds();
     let policy = finished().run.join("policy");
     let out = Path::new("unused.csv");
-    let request = ScoreRequest { policy: &policy, history, as_of, out, data: None, seed: 7 };
-    decide_all(&request).expect("the shared run can be scored")
+    decide_all(&ScoreRequest { policy: &policy, history, as_of, out, data: None, shelf, seed: 7 })
 }
 
 #[test]
@@ -34,7 +42,9 @@ fn scores_are_what_the_policy_does_in_the_simulator() {
     let decisions = decide(&finished().run.join("world"), &day_after(SMALL_WEEKS));
     let bundle = load_bundle(&finished().run.join("policy")).expect("the bundle loads");
     let scorer = Scorer::new(bundle.clone());
-    let (world, who) = pieces.world_after_history();
+    let (mut world, who) = pieces.world_after_history();
+    // The plan of the week is not given, so it counts as a usual one.
+    world.shelf.clone_from(&world.schema.usual_shelf);
     let (world, luck) = (Arc::new(world), SeedTree::new(7).child("score"));
     let config = PromotionConfig::default();
     let mut env = PromotionEnv::new(Arc::clone(&world), config).expect("a valid world");
@@ -50,6 +60,7 @@ fn scores_are_what_the_policy_does_in_the_simulator() {
             persona: world.starts[start].persona,
             season: world.schema.season(world.first_day),
             budget_price,
+            shelf: &[],
         };
         let served = scorer.observe(&decision.history, &context).expect("it fits the bundle");
         let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
@@ -59,6 +70,38 @@ fn scores_are_what_the_policy_does_in_the_simulator() {
         let simulated = bundle.policy().decide(env.observation(), env.action_mask(), &mut rng);
         assert_eq!(decision.scored.action, simulated.action, "{}", decision.customer_id);
         assert_eq!(decision.scored.propensity.to_bits(), simulated.propensity.to_bits());
+    }
+}
+
+#[test]
+fn planned_shelf_discounts_reach_the_policy() {
+    let shop = Shop::with_finished_run();
+    let (world, as_of) = (finished().run.join("world"), day_after(SMALL_WEEKS));
+    let plan = shop.path("plan.csv");
+    let with = |text: &str| {
+        fs::write(&plan, text).expect("it can be written");
+        decide_with(&world, &as_of, Some(&plan))
+    };
+    let schema = Pieces::of_shared_run().schema;
+    let values = |decisions: &[CustomerDecision]| -> Vec<Option<f64>> {
+        decisions.iter().map(|one| one.scored.expected_value).collect()
+    };
+    let usual = decide(&world, &as_of);
+    let rows = |depths: &[f64]| -> String {
+        let pairs = schema.categories.iter().zip(depths);
+        pairs.map(|(name, depth)| format!("{name}, {depth}\n")).collect()
+    };
+    let same = with(&format!("category,depth\n{}", rows(&schema.usual_shelf)));
+    assert_eq!(values(&same.expect("a plan")), values(&usual));
+    let deals = with(&format!("category,depth\n{}", rows(&vec![0.3; schema.categories.len()])));
+    assert_ne!(values(&deals.expect("a plan")), values(&usual));
+    for (text, told) in [
+        ("category,depth\nwhine,0.2\n", "line 2: expected one of"),
+        ("category,depth\nother,20\n", "expected a depth in [0, 1), got 20"),
+        ("category,depth\nother\n", "a plan has the header"),
+    ] {
+        let error = with(text).expect_err("a plan that is wrong").to_string();
+        assert!(error.contains(told), "{error}");
     }
 }
 

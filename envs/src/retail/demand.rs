@@ -94,7 +94,7 @@ pub struct CategoryModel {
     /// Shelf discount that buyers realise over the shelf depth of the week: of a customer who never
     /// buys on deal, and per unit of the customer's discount share.
     pub shelf_realised: [f64; 2],
-    /// Mean shelf depth over the history, used when the week's is not known.
+    /// Mean shelf depth over the history.
     pub shelf_mean: f64,
 }
 

@@ -379,16 +379,6 @@ impl CustomerHistory {
         ((habit.units + 1.0) / (habit.bought + 1.0)).min(UNITS_MAX)
     }
 
-    /// Writes recency, share, stock and units of every category, shape `[n_categories × 4]`.
-    pub(super) fn write_categories(&self, out: &mut [f32]) {
-        for (category, slots) in out.chunks_exact_mut(4).enumerate() {
-            slots[0] = self.category_recency_weeks(category) as f32;
-            slots[1] = self.category_share(category) as f32;
-            slots[2] = self.category_stock(category) as f32;
-            slots[3] = self.category_units(category) as f32;
-        }
-    }
-
     /// Mean units a week in the category, decayed.
     #[must_use]
     pub fn category_units_per_week(&self, category: usize) -> f64 {

@@ -6,7 +6,7 @@ use crate::space::BoxSpace;
 use serde::{Deserialize, Serialize};
 
 /// Raised whenever the meaning, order or unit of a feature changes.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// One feature of the observation: raw value, never scaled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,19 +32,26 @@ pub struct ObservationSchema {
     pub categories: Vec<String>,
     /// Holidays behind the feature `holiday`.
     pub holidays: Holidays,
+    /// Shelf depth of each category in a usual week: what a plan that is not known counts as; shape
+    /// `[n_categories]`.
+    pub usual_shelf: Vec<f64>,
     /// The features in order.
     pub features: Vec<Feature>,
 }
 
 /// What the encoder needs besides the customer's history.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ObservationContext {
+pub struct ObservationContext<'a> {
     /// Persona of the customer, below `n_personas`.
     pub persona: usize,
     /// Season of the decision week.
     pub season: Season,
     /// Budget price λ: what one unit of promotion spend costs besides itself; 0 without a budget.
     pub budget_price: f64,
+    /// Planned shelf depth of the decision week by category, shape `[n_categories]`: discounts for
+    /// everybody are laid down before offers are sent. Empty when the plan is not known, which
+    /// counts as a usual week.
+    pub shelf: &'a [f64],
 }
 
 /// Features that do not belong to a category, after the personas; name, unit, largest value.
@@ -82,11 +89,12 @@ const BUDGET_PRICE: usize = 13;
 const OFFER_RESPONSE: usize = 14;
 
 /// Features of each category, behind the global ones; name, unit, largest value.
-const BY_CATEGORY: [(&str, &str, f32); 4] = [
+const BY_CATEGORY: [(&str, &str, f32); 5] = [
     ("recency", "weeks since the last purchase in the category", RECENCY_MAX as f32),
     ("share", "share of visit weeks with a purchase in the category", 1.0),
     ("stock", "units at home over the usual level", STOCK_MAX as f32),
     ("units", "units of a purchase in the category, shrunk to 1", UNITS_MAX as f32),
+    ("shelf", "share off for everybody in the category this week, as planned", 1.0),
 ];
 
 impl ObservationSchema {
@@ -111,8 +119,21 @@ impl ObservationSchema {
                 features.push(feature(format!("{what}:{name}"), unit, 0.0, high));
             }
         }
-        let (categories, holidays) = (categories.to_vec(), Holidays::default());
-        Self { version: SCHEMA_VERSION, n_personas, categories, holidays, features }
+        Self {
+            version: SCHEMA_VERSION,
+            n_personas,
+            usual_shelf: vec![0.0; categories.len()],
+            categories: categories.to_vec(),
+            holidays: Holidays::default(),
+            features,
+        }
+    }
+
+    /// The same schema with other usual shelf depths, shape `[n_categories]`.
+    #[must_use]
+    pub fn with_usual_shelf(self, usual_shelf: Vec<f64>) -> Self {
+        debug_assert_eq!(usual_shelf.len(), self.n_categories());
+        Self { usual_shelf, ..self }
     }
 
     /// The same schema with other holidays.
@@ -149,7 +170,7 @@ impl ObservationSchema {
     /// Writes the observation of a customer before the decision of a week.
     ///
     /// `out` has length [`n_features`](Self::n_features); every value is clipped to its range.
-    pub fn encode(&self, history: &CustomerHistory, at: &ObservationContext, out: &mut [f32]) {
+    pub fn encode(&self, history: &CustomerHistory, at: &ObservationContext<'_>, out: &mut [f32]) {
         debug_assert_eq!(out.len(), self.n_features());
         let (personas, rest) = out.split_at_mut(self.n_personas);
         personas.fill(0.0);
@@ -175,7 +196,14 @@ impl ObservationSchema {
         for ((slot, value), (.., high)) in global.iter_mut().zip(values).zip(GLOBAL) {
             *slot = (value as f32).clamp(-1.0, high);
         }
-        history.write_categories(by_category);
+        let shelf = if at.shelf.is_empty() { &self.usual_shelf } else { at.shelf };
+        for (category, slots) in by_category.chunks_exact_mut(BY_CATEGORY.len()).enumerate() {
+            slots[0] = history.category_recency_weeks(category) as f32;
+            slots[1] = history.category_share(category) as f32;
+            slots[2] = history.category_stock(category) as f32;
+            slots[3] = history.category_units(category) as f32;
+            slots[4] = (shelf[category] as f32).clamp(0.0, 1.0);
+        }
     }
 
     /// A reader of one observation by name, for models and rules.
@@ -335,6 +363,12 @@ impl ObservationView<'_> {
         self.category(category, 2)
     }
 
+    /// Planned shelf depth of the category this week.
+    #[must_use]
+    pub fn category_shelf(&self, category: usize) -> f64 {
+        self.category(category, 4)
+    }
+
     /// Units of a purchase in the category.
     #[must_use]
     pub fn category_units(&self, category: usize) -> f64 {
@@ -361,7 +395,8 @@ mod tests {
         history.record(&week);
         let mut observation = vec![0.0; schema.n_features()];
         let season = Season { sin: 1.0, cos: 0.0, holiday: 0.5 };
-        let at = ObservationContext { persona: 2, season, budget_price: 0.5 };
+        let shelf = [0.25, 0.0];
+        let at = ObservationContext { persona: 2, season, budget_price: 0.5, shelf: &shelf };
         schema.encode(&history, &at, &mut observation);
         let view = schema.read(&observation);
         assert_eq!(view.persona(), 2);
@@ -376,6 +411,11 @@ mod tests {
         assert_eq!(view.category_recency(1), 0.0);
         assert_eq!(view.category_recency(0), 52.0);
         assert!(view.category_share(1) > view.category_share(0));
+        assert_eq!((view.category_shelf(0), view.category_shelf(1)), (0.25, 0.0));
         assert!(schema.space().contains(&observation));
+        // A plan that is not known counts as a usual week.
+        let schema = schema.with_usual_shelf(vec![0.125, 0.5]);
+        schema.encode(&history, &ObservationContext { shelf: &[], ..at }, &mut observation);
+        assert_eq!(schema.read(&observation).category_shelf(1), 0.5);
     }
 }

@@ -51,6 +51,16 @@ pub struct PromotionWorld {
     pub first_day: i64,
 }
 
+impl PromotionWorld {
+    /// Shelf depths by category of a week, counted from the first of the past weeks; after the last
+    /// of them they begin again.
+    fn shelf_of(&self, week: usize) -> &[f64] {
+        let n = self.schema.n_categories();
+        let row = week % (self.shelf.len() / n);
+        &self.shelf[row * n..(row + 1) * n]
+    }
+}
+
 /// How episodes run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -220,6 +230,7 @@ impl PromotionEnv {
             persona: self.persona(),
             season: self.seasons[self.week as usize],
             budget_price: self.scenario.budget_price,
+            shelf: self.world.shelf_of(self.scenario.shelf_week + self.week as usize),
         };
         self.world.schema.encode(&self.history, &at, &mut self.observation);
         self.world.mask_rule.write(&self.history, &mut self.mask);
@@ -266,10 +277,7 @@ impl Env for PromotionEnv {
             return Err(EnvError::InvalidAction { got: action, n_actions, masked });
         }
         let world = Arc::clone(&self.world);
-        let n_categories = world.schema.n_categories();
-        let n_shelf = world.shelf.len() / n_categories;
-        let row = (self.scenario.shelf_week + self.week as usize) % n_shelf;
-        let shelf = &world.shelf[row * n_categories..(row + 1) * n_categories];
+        let shelf = world.shelf_of(self.scenario.shelf_week + self.week as usize);
         let (model, offer) = (&world.draws[self.scenario.draw], world.catalogue.offer(action));
         let view = world.schema.read_with_traits(&self.observation, &self.traits);
         let mut luck = SeedTree::new(self.scenario.seed).index(u64::from(self.week)).stream();

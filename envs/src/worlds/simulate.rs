@@ -18,6 +18,8 @@ pub struct SimulatedHistory {
     pub states: Vec<CustomerState>,
     /// The observed histories in the world's category order, one per customer.
     pub histories: Vec<CustomerHistory>,
+    /// Value at the regular price that every product sold, money, shape `[n_products]`.
+    pub gross_by_product: Vec<f64>,
 }
 
 /// One customer-week of the past.
@@ -39,8 +41,12 @@ impl Retailer {
     #[must_use]
     pub fn simulate_history(&self, seed: SeedTree) -> SimulatedHistory {
         let mut tables = CanonicalTables::new(self);
-        let (states, histories) = self.log_weeks(seed, |week| tables.enter(self, week));
-        SimulatedHistory { tables, states, histories }
+        let mut gross_by_product = vec![0.0; self.market().products().len()];
+        let (states, histories) = self.log_weeks(seed, |week| {
+            week.lines.iter().for_each(|line| gross_by_product[line.product] += line.gross);
+            tables.enter(self, week);
+        });
+        SimulatedHistory { tables, states, histories, gross_by_product }
     }
 
     pub(crate) fn log_weeks(

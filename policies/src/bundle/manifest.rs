@@ -95,8 +95,14 @@ impl Manifest {
             Err(BundleError::content("manifest.json", expected, found))
         };
         let schema = &self.observation_schema;
+        let (usual, n_categories) = (&schema.usual_shelf, schema.n_categories());
+        if usual.len() != n_categories || !usual.iter().all(|depth| (0.0..=1.0).contains(depth)) {
+            let expected = format!("{n_categories} usual shelf depths between 0 and 1");
+            return wrong(&expected, format!("{usual:?}"));
+        }
         let own = ObservationSchema::new(schema.n_personas, &schema.categories)
-            .with_holidays(schema.holidays.clone());
+            .with_holidays(schema.holidays.clone())
+            .with_usual_shelf(usual.clone());
         let (expected, found) = (schema_hash(&own), schema_hash(schema));
         if expected != found {
             return Err(BundleError::Schema { expected, found });

@@ -4,7 +4,6 @@ use super::behaviour::{Behaviour, Track};
 use super::distributions::TenDistributions;
 use super::product_panel::Trip;
 use super::tally::Tally;
-use crate::demand::design::Encoder;
 use crate::demand::replay::LoggedAction;
 use crate::demand::world::Ground;
 use promopt_envs::SeedTree;
@@ -79,8 +78,7 @@ pub(super) fn replicate(
     seed: SeedTree,
 ) -> (Outcome, Option<TenDistributions>) {
     let schema = &ground.schema;
-    let first_week = ground.history.first_week;
-    let encoder = Encoder { schema, timeline: ground.timeline, first_week };
+    let encoder = ground.encoder();
     let n = schema.n_categories();
     let n_weeks = (ground.history.n_weeks - train_end) as usize;
     let shocks = shocks(model, n_weeks, seed.child("shock"));

@@ -107,16 +107,11 @@ pub(super) fn learn(
         let shrunk = |(g, u): (&f64, &f64)| (g + PRICE_WEIGHT * mean) / (u + PRICE_WEIGHT);
         sum.gross.iter().zip(&sum.units).map(shrunk).collect()
     };
-    let weeks = f64::from(train_end.max(1));
-    let shelf_mean = |c: usize| -> f64 {
-        (0..train_end as usize).map(|w| history.shelf_depth[w * n_categories + c]).sum::<f64>()
-            / weeks
-    };
     Prices {
         unit_price: sums.iter().map(price).collect(),
         margin_rate: history.categories.iter().map(|c| c.margin_rate).collect(),
         shelf_realised: sums.iter().map(|sum| sum.realised.solve()).collect(),
-        shelf_mean: (0..n_categories).map(shelf_mean).collect(),
+        shelf_mean: history.usual_shelf(train_end),
         redemption: redeemed / bought_under_offer,
     }
 }

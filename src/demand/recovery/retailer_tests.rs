@@ -182,8 +182,7 @@ fn judge(signs: bool) {
         let names: Vec<String> = history.categories.iter().map(|c| c.name.clone()).collect();
         let schema = ObservationSchema::new(1, &names);
         let (timeline, guardrails) = (PersonaTimeline::default(), Guardrails::default());
-        let first_week = history.first_week;
-        let encoder = Encoder { schema: &schema, timeline: &timeline, first_week };
+        let encoder = Encoder { schema: &schema, timeline: &timeline, history: &history };
         let fit = FitConfig { ablation: false, signs, ..FitConfig::default() };
         let fitted =
             fit_demand(&history, &actions, &encoder, &fit, seed.child("fit")).expect("a fit");

@@ -15,7 +15,7 @@ struct Beside {
 }
 
 impl DemandModel {
-    /// Expected contribution of every action at the mean shelf depths, weighed by the probability
+    /// Expected contribution of every action at the planned shelf depths, weighed by the probability
     /// that the customer is still with us, less `budget_price` times the promotion cost; shape of
     /// `out`: `[n_actions]`.
     ///
@@ -29,7 +29,7 @@ impl DemandModel {
     ) {
         let (mut prepared, mut plan) = (Prepared::default(), WeekPlan::default());
         self.prepare(view, &mut prepared);
-        let shelf: Vec<f64> = self.categories.iter().map(|c| c.shelf_mean).collect();
+        let shelf: Vec<f64> = (0..self.categories.len()).map(|c| view.category_shelf(c)).collect();
         let week = WeekInput::of_shelf(&shelf);
         self.predict(&prepared, view, &week, &mut plan);
         let persona = view.persona();

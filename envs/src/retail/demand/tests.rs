@@ -66,7 +66,7 @@ fn observed(schema: &ObservationSchema) -> Vec<f32> {
     }
     let mut observation = vec![0.0; schema.n_features()];
     let season = Season { sin: 0.6, cos: 0.8, holiday: 0.3 };
-    let at = ObservationContext { persona: 0, season, budget_price: 0.1 };
+    let at = ObservationContext { persona: 0, season, budget_price: 0.1, shelf: &[0.05, 0.2] };
     schema.encode(&history, &at, &mut observation);
     observation
 }
@@ -119,7 +119,7 @@ fn scores_equal_expected_weeks_at_the_mean_shelf() {
     let mut scores = Vec::new();
     model.score(&view, &catalogue, &mut scores);
     for (offer, score) in catalogue.offers().iter().zip(&scores) {
-        let week = plan_of(&model, &observation, &[0.05, 0.05], offer).expected();
+        let week = plan_of(&model, &observation, &[0.05, 0.2], offer).expected();
         let (cost, alive) = (offer.contact_cost, model.alive(&view));
         let spent = alive * (week.promotion_cost - cost) + cost;
         let expected = alive * (week.contribution + cost) - cost - view.budget_price() * spent;
@@ -158,7 +158,8 @@ fn silence_is_read_as_leaving_by_hand() {
     let mut week = WeekRecord::empty(2);
     week.categories[0] = CategoryWeek { units: 1.0, gross: 4.0, cost: 2.0, ..Default::default() };
     history.record(&week);
-    let at = ObservationContext { persona: 0, season: Season::default(), budget_price: 0.0 };
+    let season = Season::default();
+    let at = ObservationContext { persona: 0, season, budget_price: 0.0, shelf: &[] };
     let mut observation = vec![0.0; schema.n_features()];
     let mut model = model();
     // A visit probability of one half whatever the state, and a hazard of one fifth.
