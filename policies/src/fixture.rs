@@ -130,7 +130,7 @@ pub(crate) fn linear() -> LinearScores {
 /// A hand-made response model in which offers sometimes pay.
 pub(crate) fn demand() -> DemandModel {
     let category = |margin_rate: f64| CategoryModel {
-        fixed: [-0.5, 0.6, 0.1, 0.2, 0.05],
+        fixed: [-0.5, 0.6, 0.1, 0.2, 0.05, 0.0],
         common: [0.0, -0.5, -0.05, 0.0, 0.1, 0.0, 0.0, 0.0, 0.1],
         own: [-0.1, -0.3, 0.0, 0.1, -0.5],
         shelf: [2.0, 1.0],

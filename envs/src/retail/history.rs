@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Weekly decay of slow averages (habits): a half-life of 17 weeks.
 const HABIT_DECAY: f64 = 0.96;
+/// Weekly decay of what says what a customer has a taste for: a half-life of 69 weeks.
+const TASTE_DECAY: f64 = 0.99;
 /// Weekly decay of the contact pressure felt lately: a half-life of 3 weeks.
 const CONTACT_DECAY: f64 = 0.8;
 /// Weekly decay of the reference depth: a half-life of 4 weeks.
@@ -137,6 +139,8 @@ impl WeekRecord {
 struct CategoryHabit {
     /// Decayed number of visit weeks with a purchase.
     bought: f64,
+    /// The same with a longer memory.
+    bought_long: f64,
     /// Decayed units (slow), for the usual weekly rate.
     units: f64,
     /// Units at home: decayed fast.
@@ -151,6 +155,7 @@ pub struct CustomerHistory {
     tenure_weeks: u32,
     weeks: f64,
     visits: f64,
+    visits_long: f64,
     spend: f64,
     gross: f64,
     discount: f64,
@@ -171,11 +176,18 @@ impl CustomerHistory {
     /// A customer of whom nothing is known.
     #[must_use]
     pub fn new(n_categories: usize) -> Self {
-        let habit = CategoryHabit { bought: 0.0, units: 0.0, stock: 0.0, weeks_since: RECENCY_MAX };
+        let habit = CategoryHabit {
+            bought: 0.0,
+            bought_long: 0.0,
+            units: 0.0,
+            stock: 0.0,
+            weeks_since: RECENCY_MAX,
+        };
         Self {
             tenure_weeks: 0,
             weeks: 0.0,
             visits: 0.0,
+            visits_long: 0.0,
             spend: 0.0,
             gross: 0.0,
             discount: 0.0,
@@ -207,7 +219,9 @@ impl CustomerHistory {
         self.record_contact(week);
         for (habit, bought) in self.habits.iter_mut().zip(&week.categories) {
             let hit = bought.units > 0.0;
-            habit.bought = habit.bought * HABIT_DECAY + f64::from(u8::from(hit));
+            let one = f64::from(u8::from(hit));
+            habit.bought = habit.bought * HABIT_DECAY + one;
+            habit.bought_long = habit.bought_long * TASTE_DECAY + one;
             habit.units = habit.units * HABIT_DECAY + bought.units;
             habit.stock = (habit.stock + bought.units) * STOCK_DECAY;
             habit.weeks_since = if hit { 0 } else { (habit.weeks_since + 1).min(RECENCY_MAX) };
@@ -228,6 +242,7 @@ impl CustomerHistory {
         self.discount += discount;
         self.spend += gross - discount;
         self.visits += f64::from(u8::from(visited));
+        self.visits_long = self.visits_long * TASTE_DECAY + f64::from(u8::from(visited));
         self.weeks_since_visit =
             if visited { 0 } else { (self.weeks_since_visit + 1).min(RECENCY_MAX) };
         let seen = week.deepest_discount().max(week.contact_depth.unwrap_or(0.0));
@@ -358,6 +373,12 @@ impl CustomerHistory {
     #[must_use]
     pub fn category_share(&self, category: usize) -> f64 {
         (self.habits[category].bought + 0.2) / (self.visits + 1.0)
+    }
+
+    /// [`category_share`](Self::category_share) with a longer memory: a steadier reading of taste.
+    #[must_use]
+    pub fn category_long_share(&self, category: usize) -> f64 {
+        (self.habits[category].bought_long + 0.2) / (self.visits_long + 1.0)
     }
 
     /// Units at home relative to the usual level: decayed purchases over what the usual weekly rate

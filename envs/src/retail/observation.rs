@@ -89,11 +89,12 @@ const BUDGET_PRICE: usize = 13;
 const OFFER_RESPONSE: usize = 14;
 
 /// Features of each category, behind the global ones; name, unit, largest value.
-const BY_CATEGORY: [(&str, &str, f32); 5] = [
+const BY_CATEGORY: [(&str, &str, f32); 6] = [
     ("recency", "weeks since the last purchase in the category", RECENCY_MAX as f32),
     ("share", "share of visit weeks with a purchase in the category", 1.0),
     ("stock", "units at home over the usual level", STOCK_MAX as f32),
     ("units", "units of a purchase in the category, shrunk to 1", UNITS_MAX as f32),
+    ("long_share", "share of visit weeks with a purchase in the category, long memory", 1.0),
     ("shelf", "share off for everybody in the category this week, as planned", 1.0),
 ];
 
@@ -129,10 +130,12 @@ impl ObservationSchema {
         }
     }
 
-    /// The same schema with other usual shelf depths, shape `[n_categories]`.
+    /// The same schema with other usual shelf depths, shape `[n_categories]`; rounded to a millionth,
+    /// so that every reader of a file that holds the schema gets the same numbers, and hash.
     #[must_use]
-    pub fn with_usual_shelf(self, usual_shelf: Vec<f64>) -> Self {
+    pub fn with_usual_shelf(self, mut usual_shelf: Vec<f64>) -> Self {
         debug_assert_eq!(usual_shelf.len(), self.n_categories());
+        usual_shelf.iter_mut().for_each(|depth| *depth = (*depth * 1e6).round() / 1e6);
         Self { usual_shelf, ..self }
     }
 
@@ -202,7 +205,8 @@ impl ObservationSchema {
             slots[1] = history.category_share(category) as f32;
             slots[2] = history.category_stock(category) as f32;
             slots[3] = history.category_units(category) as f32;
-            slots[4] = (shelf[category] as f32).clamp(0.0, 1.0);
+            slots[4] = history.category_long_share(category) as f32;
+            slots[5] = (shelf[category] as f32).clamp(0.0, 1.0);
         }
     }
 
@@ -363,10 +367,16 @@ impl ObservationView<'_> {
         self.category(category, 2)
     }
 
+    /// The share of visit weeks with a purchase in the category, with a longer memory.
+    #[must_use]
+    pub fn category_long_share(&self, category: usize) -> f64 {
+        self.slow(GLOBAL.len() + BY_CATEGORY.len() * category + 4)
+    }
+
     /// Planned shelf depth of the category this week.
     #[must_use]
     pub fn category_shelf(&self, category: usize) -> f64 {
-        self.category(category, 4)
+        self.category(category, 5)
     }
 
     /// Units of a purchase in the category.

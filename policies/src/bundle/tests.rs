@@ -6,6 +6,7 @@ use crate::linear::LinearPolicy;
 use crate::policy::Policy;
 use crate::portable::{PortableError, PortablePolicy};
 use promopt_envs::SeedTree;
+use rand::Rng;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -70,6 +71,19 @@ fn every_kind_decides_alike_after_a_round_trip() {
             // JSON may round the last digit of a double.
             assert!((before.propensity - after.propensity).abs() < 1e-12);
         }
+    }
+}
+
+#[test]
+fn usual_shelf_depths_keep_the_hash_of_the_schema() {
+    // JSON may round the last digit of a double: a bundle with such a depth refused itself.
+    let mut rng = SeedTree::new(9).stream();
+    for _ in 0..2000 {
+        let usual: Vec<f64> = (0..3).map(|_| rng.random::<f64>() / 3.0).collect();
+        let schema = crate::fixture::schema().with_usual_shelf(usual);
+        let text = serde_json::to_string(&schema).expect("plain data");
+        let read = serde_json::from_str(&text).expect("a schema");
+        assert_eq!(schema_hash(&schema), schema_hash(&read), "{text}");
     }
 }
 

@@ -69,7 +69,7 @@ pub fn true_model(n_personas: usize, n_categories: usize, seed: SeedTree) -> Dem
 /// What the categories of a world share.
 fn category<R: rand::RngCore>(n_personas: usize, vary: &mut Vary<R>) -> CategoryModel {
     CategoryModel {
-        fixed: [0.15, 0.7, 0.2, 0.1, 0.1],
+        fixed: [0.15, 0.4, 0.2, 0.1, 0.1, 0.3],
         common: vary
             .scaled([-0.05, -0.4, -0.02, -0.3, 0.06, -0.04, 0.03, 0.02, 0.1], BETWEEN_WORLDS),
         own: vary.scaled([-0.12, -0.45, -0.6, -0.8, -0.5], BETWEEN_WORLDS),

@@ -113,12 +113,13 @@ pub const VISIT_OFFER: [Column; 11] = [
 ];
 
 /// Columns of [`incidence_fixed`].
-pub const INCIDENCE_FIXED: [Column; 5] = [
+pub const INCIDENCE_FIXED: [Column; 6] = [
     free("level", Term::Level),
     free("logit category share", Term::Level),
     free("discount share", Term::Level),
     free("redemption rate", Term::Level),
     free("log basket value", Term::Level),
+    free("logit category share, long memory", Term::Level),
 ];
 
 /// Columns of [`incidence_common`].
@@ -254,7 +255,7 @@ pub fn visit_offer(
     felt_depth: f64,
 ) -> [f64; VISIT_OFFER.len()] {
     let response = view.offer_response();
-    let share = category.map_or(1.0, |c| view.category_share(c));
+    let share = category.map_or(1.0, |c| view.category_long_share(c));
     [
         1.0,
         share,
@@ -282,6 +283,7 @@ pub fn incidence_fixed(
         view.discount_share(),
         view.redemption_rate(),
         view.monetary().ln_1p(),
+        logit(view.category_long_share(category)),
     ]
 }
 
@@ -334,7 +336,7 @@ pub fn incidence_offer(
     let response = view.offer_response();
     [
         1.0,
-        view.category_share(category),
+        view.category_long_share(category),
         view.discount_share(),
         response,
         response * response,

@@ -13,7 +13,7 @@ pub(crate) fn model() -> DemandModel {
     let mut common = [0.0; INCIDENCE_COMMON.len()];
     (common[1], common[2], common[3], common[4]) = (-0.5, -0.05, -0.3, 0.1);
     let category = CategoryModel {
-        fixed: [1.0, 0.6, 0.1, 0.2, 0.05],
+        fixed: [1.0, 0.6, 0.1, 0.2, 0.05, 0.1],
         common,
         own: [-0.1, -0.3, -0.4, 0.2, -0.5],
         shelf: [2.0, 1.0],
