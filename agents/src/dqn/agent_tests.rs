@@ -7,6 +7,7 @@ use crate::replay::Priorities;
 use crate::schedule::Linear;
 use promopt_envs::diagnostic::Chain;
 use promopt_envs::{BoxSpace, Env};
+use rand::Rng;
 
 fn spec(n_features: usize, n_actions: usize) -> EnvSpec {
     EnvSpec {

@@ -1,7 +1,7 @@
 //! Exploration by disagreement: an ensemble of Q-networks, one of which is followed per episode.
 
-use super::agent::epsilon_greedy;
 use super::config::{DqnConfig, TargetUpdate};
+use super::exploration::Exploration;
 use super::loss::{self, argmax};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
 use crate::checkpoint::Archive;
@@ -26,8 +26,8 @@ pub struct BootstrappedConfig {
     pub prior_scale: f32,
     /// Probability in `(0, 1]` that a member learns from a transition.
     pub keep: f64,
-    /// The DQN that every member is. Members are plain: `dueling`, `returns`, `noisy` and
-    /// `priorities` must be off.
+    /// The DQN that every member is. Members are plain: `dueling`, `returns`, `noisy`,
+    /// `priorities` and `exploration_weights` must be off.
     pub dqn: DqnConfig,
 }
 
@@ -69,6 +69,8 @@ impl BootstrappedConfig {
         require(mean, "dqn.returns", "`mean` for members of an ensemble", "another")?;
         let quiet = self.dqn.noisy.is_none();
         require(quiet, "dqn.noisy", "nothing for members of an ensemble", "a number")?;
+        let alike = self.dqn.exploration_weights.is_empty();
+        require(alike, "dqn.exploration_weights", "nothing for members of an ensemble", "weights")?;
         let uniform = self.dqn.priorities.is_none();
         require(uniform, "dqn.priorities", "nothing for members of an ensemble", "settings")
     }
@@ -308,15 +310,16 @@ impl Agent for BootstrappedDqn {
         let mut all = std::mem::take(&mut self.work.next);
         self.all_scores(observations, &mut all)?;
         let epsilon = self.config.dqn.epsilon.at(self.observed);
+        let exploration = Exploration { epsilon, weights: &[] };
         let mut decisions = Vec::with_capacity(n);
         for (lane, mask) in masks.iter().enumerate() {
             let best = |member: usize| {
                 argmax(&all[(member * n + lane) * n_actions..][..n_actions], mask.flags())
             };
-            let action = epsilon_greedy(best(self.followed_by(lane)), epsilon, mask, rng);
+            let action = exploration.draw(best(self.followed_by(lane)), mask, rng);
             let votes = (0..n_members).filter(|&member| best(member) == action).count();
             let share = votes as f64 / n_members as f64;
-            let propensity = epsilon / mask.n_allowed() as f64 + (1.0 - epsilon) * share;
+            let propensity = exploration.propensity(action, share, mask);
             decisions.push(Decision { action, propensity });
         }
         self.work.next = all;
