@@ -89,6 +89,9 @@ pub(super) struct Member {
 /// Cassirer 2018): each lane follows one member, drawn anew with each episode, so that a whole
 /// episode goes where that member sees promise.
 ///
+/// An update draws one batch for all members. `keep` decides who learns from an entry of it; beside
+/// that, members differ by their first weights and priors.
+///
 /// **Propensities.** Given the member, a decision is ε-greedy. The member was random too, so the
 /// propensity is `ε/m + (1 − ε) · v` for `m` allowed actions, with `v` the share of members whose
 /// best action is the one taken. That is exact for the first decision of an episode; later on it

@@ -37,8 +37,8 @@ impl Inputs {
     ) -> Result<(), AgentError> {
         let Normalisation { mean, scale } = normalisation;
         let n_features = mean.len();
-        self.n = observations.len() / n_features;
-        same_length("the observations", self.n.max(1) * n_features, observations.len())?;
+        self.n = observations.len().checked_div(n_features).unwrap_or(0);
+        same_length("the observations", self.n.max(1) * n_features.max(1), observations.len())?;
         self.values.resize(observations.len(), 0.0);
         let rows =
             self.values.chunks_exact_mut(n_features).zip(observations.chunks_exact(n_features));
