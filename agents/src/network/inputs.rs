@@ -29,7 +29,8 @@ impl Inputs {
     /// Takes raw observations, shape `[n, n_features]`, row-major, in place of what was there.
     ///
     /// # Errors
-    /// [`AgentError::Shape`] when the observations are no whole number of rows, or none.
+    /// [`AgentError::Shape`] when the observations are no whole number of rows, or none, or the
+    /// normalisation has no features.
     pub fn fill(
         &mut self,
         observations: &[f32],
@@ -37,8 +38,11 @@ impl Inputs {
     ) -> Result<(), AgentError> {
         let Normalisation { mean, scale } = normalisation;
         let n_features = mean.len();
-        self.n = observations.len().checked_div(n_features).unwrap_or(0);
-        same_length("the observations", self.n.max(1) * n_features.max(1), observations.len())?;
+        if n_features == 0 {
+            return same_length("the normalisation", 1, n_features);
+        }
+        self.n = observations.len() / n_features;
+        same_length("the observations", self.n.max(1) * n_features, observations.len())?;
         self.values.resize(observations.len(), 0.0);
         let rows =
             self.values.chunks_exact_mut(n_features).zip(observations.chunks_exact(n_features));
