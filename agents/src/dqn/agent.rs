@@ -1,6 +1,7 @@
 //! The deep Q-network agent: it plays, remembers, and learns from what it remembers.
 
 use super::config::DqnConfig;
+use super::exploration::Exploration;
 use super::learner::DqnLearner;
 use super::loss::argmax;
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
@@ -10,18 +11,18 @@ use crate::network::Activations;
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
 use crate::replay::{Batch, Replay};
-use promopt_envs::{ActionId, ActionMask, EnvSpec, SeedTree, Stream};
+use promopt_envs::{ActionMask, EnvSpec, SeedTree, Stream};
 use promopt_policies::{Decision, QPolicy};
-use rand::{Rng, RngCore};
+use rand::RngCore;
 
 /// DQN with every component of Rainbow as a switch (Mnih et al. 2015; Hessel et al. 2018).
 ///
 /// The same seed and the same transitions give the same weights, bit for bit.
 ///
-/// **Exploration and propensities.** Decisions are ε-greedy over the allowed actions, and the
-/// propensity of that is exact. With noisy layers the scores themselves are drawn, anew for every
+/// **Exploration and propensities.** Decisions are ε-greedy over the allowed actions, random ones
+/// in proportion to `exploration_weights`, and the propensity of that is exact. With noisy layers the scores themselves are drawn, anew for every
 /// call: given the noise a decision is ε-greedy, but what was random includes the noise, so the
-/// propensity is `ε/m + (1 − ε) · p̂` for `m` allowed actions, where `p̂` is the share of draws under
+/// propensity is `ε/m + (1 − ε) · p̂` for `m` allowed actions of equal weight, where `p̂` is the share of draws under
 /// which the action taken is the best, over the draw that decided and `propensity_draws` more. That
 /// is an estimate with standard error `√(p (1 − p) / (1 + propensity_draws))`, and a little too
 /// large on average, for the deciding draw is counted.
@@ -66,6 +67,9 @@ impl DqnAgent {
     ) -> Result<Self, AgentError> {
         config.validate()?;
         let (n_features, n_actions) = (spec.observation_space.n_features(), spec.n_actions);
+        if !config.exploration_weights.is_empty() {
+            same_length("exploration_weights", n_actions, config.exploration_weights.len())?;
+        }
         Ok(Self {
             n_step: NStep::new(config.n_step, config.discount_factor),
             replay: Replay::new(config.replay(), n_features, n_actions)?,
@@ -80,7 +84,7 @@ impl DqnAgent {
         })
     }
 
-    /// The share of uniform decisions now.
+    /// The share of random decisions now.
     #[must_use]
     pub fn epsilon(&self) -> f64 {
         self.learner.config.epsilon.at(self.observed)
@@ -133,6 +137,12 @@ impl DqnAgent {
         Ok(())
     }
 
+    /// How it explores now.
+    fn exploration(&self) -> Exploration<'_> {
+        let weights = &self.learner.config.exploration_weights;
+        Exploration { epsilon: self.epsilon(), weights }
+    }
+
     /// Scores under the next draw of the noise into `acting.scores`.
     fn draw_scores(&mut self, observations: &[f32]) -> Result<(), AgentError> {
         let DqnLearner { online, head, .. } = &mut self.learner;
@@ -170,16 +180,6 @@ impl DqnAgent {
     }
 }
 
-/// Draws from `(1 − ε)` of one action and `ε` of the uniform over the allowed ones.
-pub(super) fn epsilon_greedy(
-    greedy: ActionId,
-    epsilon: f64,
-    mask: &ActionMask,
-    rng: &mut dyn RngCore,
-) -> ActionId {
-    if rng.random::<f64>() < epsilon { mask.sample(rng) } else { greedy }
-}
-
 impl Agent for DqnAgent {
     fn name(&self) -> &str {
         "dqn"
@@ -208,18 +208,19 @@ impl Agent for DqnAgent {
         if masks.is_empty() {
             return Ok(Vec::new());
         }
-        let epsilon = self.epsilon();
         self.draw_scores(observations)?;
+        let exploration = self.exploration();
         let rows = self.acting.scores.chunks_exact(self.n_actions).zip(masks);
         let decide = |(row, mask): (&[f32], &&ActionMask)| {
-            let action = epsilon_greedy(argmax(row, mask.flags()), epsilon, mask, rng);
+            let action = exploration.draw(argmax(row, mask.flags()), mask, rng);
             Decision { action, propensity: 0.0 }
         };
         let mut decisions: Vec<Decision> = rows.map(decide).collect();
         let draws = self.count_votes(observations, masks, &decisions)?;
+        let exploration = self.exploration();
         for ((decision, mask), votes) in decisions.iter_mut().zip(masks).zip(&self.acting.votes) {
             let share = f64::from(*votes) / f64::from(draws);
-            decision.propensity = epsilon / mask.n_allowed() as f64 + (1.0 - epsilon) * share;
+            decision.propensity = exploration.propensity(decision.action, share, mask);
         }
         Ok(decisions)
     }

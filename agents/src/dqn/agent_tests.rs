@@ -7,6 +7,7 @@ use crate::replay::Priorities;
 use crate::schedule::Linear;
 use promopt_envs::diagnostic::Chain;
 use promopt_envs::{BoxSpace, Env};
+use rand::Rng;
 
 fn spec(n_features: usize, n_actions: usize) -> EnvSpec {
     EnvSpec {
@@ -219,5 +220,24 @@ fn noise_alone_walks_the_chain() -> Result<(), AgentError> {
         let scores = agent.scores(&observation)?;
         assert!(scores[1] > scores[0], "{cell}: {scores:?}");
     }
+    Ok(())
+}
+
+#[test]
+fn random_actions_come_as_often_as_their_weights_say() -> Result<(), AgentError> {
+    let epsilon = Linear::constant(1.0);
+    let config = DqnConfig { epsilon, exploration_weights: vec![15.0, 1.0, 4.0], ..small() };
+    assert!(matches!(agent(config.clone(), 2), Err(AgentError::Shape { .. })));
+    let mut agent = agent(config, 3)?;
+    let (mask, mut rng) = (ActionMask::all(3), SeedTree::new(3).stream());
+    let mut first = 0.0;
+    for _ in 0..400 {
+        let decision = agent.act(&[0.2, 0.7, -0.1], &mask, &mut rng)?;
+        let expected = [0.75, 0.05, 0.2][decision.action];
+        assert!((decision.propensity - expected).abs() < 1e-12);
+        first += f64::from(u8::from(decision.action == 0)) / 400.0;
+    }
+    // Four standard errors: 4 · √(0.75 · 0.25 / 400) = 0.087.
+    assert!((first - 0.75).abs() < 0.087, "{first}");
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Exploration by disagreement: an ensemble of Q-networks, one of which is followed per episode.
 
-use super::agent::epsilon_greedy;
 use super::config::{DqnConfig, TargetUpdate};
+use super::exploration::Exploration;
 use super::loss::{self, argmax};
 use crate::agent::{Agent, Metrics, Snapshot, Transition};
 use crate::checkpoint::Archive;
 use crate::error::{AgentError, require, same_length};
-use crate::network::{Activations, Adam, Mlp, MlpShape};
+use crate::network::{Activations, Adam, Inputs, Mlp, MlpShape};
 use crate::normalisation::Normalisation;
 use crate::nstep::NStep;
 use crate::replay::{Batch, Replay};
@@ -26,8 +26,8 @@ pub struct BootstrappedConfig {
     pub prior_scale: f32,
     /// Probability in `(0, 1]` that a member learns from a transition.
     pub keep: f64,
-    /// The DQN that every member is. Members are plain: `dueling`, `returns`, `noisy` and
-    /// `priorities` must be off.
+    /// The DQN that every member is. Members are plain: `dueling`, `returns`, `noisy`,
+    /// `priorities` and `exploration_weights` must be off.
     pub dqn: DqnConfig,
 }
 
@@ -69,6 +69,8 @@ impl BootstrappedConfig {
         require(mean, "dqn.returns", "`mean` for members of an ensemble", "another")?;
         let quiet = self.dqn.noisy.is_none();
         require(quiet, "dqn.noisy", "nothing for members of an ensemble", "a number")?;
+        let alike = self.dqn.exploration_weights.is_empty();
+        require(alike, "dqn.exploration_weights", "nothing for members of an ensemble", "weights")?;
         let uniform = self.dqn.priorities.is_none();
         require(uniform, "dqn.priorities", "nothing for members of an ensemble", "settings")
     }
@@ -86,6 +88,9 @@ pub(super) struct Member {
 /// Bootstrapped DQN with randomised prior functions (Osband et al. 2016; Osband, Aslanides and
 /// Cassirer 2018): each lane follows one member, drawn anew with each episode, so that a whole
 /// episode goes where that member sees promise.
+///
+/// An update draws one batch for all members. `keep` decides who learns from an entry of it; beside
+/// that, members differ by their first weights and priors.
 ///
 /// **Propensities.** Given the member, a decision is ε-greedy. The member was random too, so the
 /// propensity is `ε/m + (1 − ε) · v` for `m` allowed actions, with `v` the share of members whose
@@ -116,28 +121,49 @@ pub struct BootstrappedDqn {
 
 #[derive(Debug, Default)]
 struct Work {
+    /// Observations of the batch, or those to act on.
+    observations: Inputs,
+    next_observations: Inputs,
     memory: Activations,
+    /// Of priors, which nothing goes back through.
     prior_memory: Activations,
     scores: Vec<f32>,
+    /// `β p` of a member.
+    prior: Vec<f32>,
     next: Vec<f32>,
     best: Vec<u32>,
     gradient: Vec<f32>,
     by_output: Vec<f32>,
 }
 
-/// `f_θ + β p` into `out`; `memory` remembers `f_θ` for the backward pass.
+/// `f_θ + prior` into `out`; `memory` remembers `f_θ` for the backward pass.
 fn scores(
-    (network, prior): (&Mlp, &Mlp),
-    beta: f32,
-    observations: &[f32],
-    (memory, prior_memory): (&mut Activations, &mut Activations),
+    network: &Mlp,
+    prior: &[f32],
+    inputs: &Inputs,
+    memory: &mut Activations,
     out: &mut Vec<f32>,
 ) -> Result<(), AgentError> {
-    let own = network.forward(observations, memory)?;
-    let fixed = prior.forward(observations, prior_memory)?;
+    let own = network.forward_from(inputs, memory)?;
     out.clear();
-    out.extend(own.iter().zip(fixed).map(|(own, fixed)| own + beta * fixed));
+    out.extend(own.iter().zip(prior).map(|(own, prior)| own + prior));
     Ok(())
+}
+
+impl Member {
+    /// `β p` into `out`.
+    fn prior(
+        &self,
+        beta: f32,
+        inputs: &Inputs,
+        memory: &mut Activations,
+        out: &mut Vec<f32>,
+    ) -> Result<(), AgentError> {
+        let prior = self.prior.forward_from(inputs, memory)?;
+        out.clear();
+        out.extend(prior.iter().map(|score| beta * score));
+        Ok(())
+    }
 }
 
 impl BootstrappedDqn {
@@ -195,31 +221,54 @@ impl BootstrappedDqn {
     /// Scores of every member, shape `[n_members][n, n_actions]`, members one after the other.
     fn all_scores(&mut self, observations: &[f32], all: &mut Vec<f32>) -> Result<(), AgentError> {
         all.clear();
-        let Work { memory, prior_memory, scores: own, .. } = &mut self.work;
-        for Member { online, prior, .. } in &self.members {
-            let beta = self.config.prior_scale;
-            scores((online, prior), beta, observations, (memory, prior_memory), own)?;
+        let beta = self.config.prior_scale;
+        let Work { observations: inputs, memory, prior_memory, scores: own, prior, .. } =
+            &mut self.work;
+        // All members have the normalisation of the first.
+        inputs.fill(observations, self.members[0].online.normalisation())?;
+        for member in &self.members {
+            member.prior(beta, inputs, prior_memory, prior)?;
+            scores(&member.online, prior, inputs, memory, own)?;
             all.extend_from_slice(own);
         }
         Ok(())
     }
 
+    /// Draws a batch and brings its observations to scale, once for all members.
+    fn draw_batch(&mut self) -> Result<(), AgentError> {
+        let Self { replay, batch, work, .. } = self;
+        replay.sample(self.config.dqn.batch_size, &mut self.sampler, batch);
+        let normalisation = self.members[0].online.normalisation();
+        work.observations.fill(&batch.observations, normalisation)?;
+        work.next_observations.fill(&batch.next_observations, normalisation)
+    }
+
     /// One step of one member on the batch; returns loss, mean score and gradient norm.
     fn learn(&mut self, index: usize, rate: f64) -> Result<(f64, f64, f64), AgentError> {
         let (batch, dqn, beta) = (&self.batch, &self.config.dqn, self.config.prior_scale);
-        let Work { memory, prior_memory, scores: own, next, best, gradient, by_output } =
-            &mut self.work;
-        let Member { online, target, prior, optimiser } = &mut self.members[index];
-        scores((target, prior), beta, &batch.next_observations, (memory, prior_memory), next)?;
+        let Work {
+            observations,
+            next_observations,
+            memory,
+            prior_memory,
+            scores: own,
+            prior,
+            next,
+            best,
+            gradient,
+            by_output,
+        } = &mut self.work;
+        let member = &mut self.members[index];
+        member.prior(beta, next_observations, prior_memory, prior)?;
+        scores(&member.target, prior, next_observations, memory, next)?;
         if dqn.double {
-            let both = (&*online, &*prior);
-            scores(both, beta, &batch.next_observations, (memory, prior_memory), own)?;
+            scores(&member.online, prior, next_observations, memory, own)?;
             loss::choose(own, &batch.next_masks, self.n_actions, best);
         } else {
             loss::choose(next, &batch.next_masks, self.n_actions, best);
         }
-        let both = (&*online, &*prior);
-        scores(both, beta, &batch.observations, (memory, prior_memory), own)?;
+        member.prior(beta, observations, prior_memory, prior)?;
+        scores(&member.online, prior, observations, memory, own)?;
         by_output.clear();
         by_output.resize(own.len(), 0.0);
         let (share, mut total, mut mean_q) = (1.0 / batch.len() as f32, 0.0, 0.0);
@@ -241,7 +290,8 @@ impl BootstrappedDqn {
             return Err(AgentError::NotFinite { what: "loss", got: total });
         }
         gradient.fill(0.0);
-        online.backward(memory, by_output, gradient)?;
+        let Member { online, target, optimiser, .. } = member;
+        online.backward_from(observations, memory, by_output, gradient)?;
         let norm = optimiser.step(online.parameters_mut(), gradient, rate, dqn.gradient_clip);
         dqn.target_update.apply(self.updates + 1, online, target);
         Ok((total, mean_q, norm))
@@ -250,17 +300,17 @@ impl BootstrappedDqn {
     /// The member that agrees most often with the majority on these observations.
     fn representative(&self) -> Result<usize, AgentError> {
         let rows = self.batch.len();
+        if rows == 0 {
+            return Ok(0);
+        }
         let mut votes = vec![0_usize; rows * self.n_actions];
         let mut choices = Vec::new();
-        let (mut memory, mut prior_memory, mut own) =
-            (Activations::default(), Activations::default(), Vec::new());
-        for Member { online, prior, .. } in &self.members {
-            if rows == 0 {
-                return Ok(0);
-            }
-            let memories = (&mut memory, &mut prior_memory);
-            let (networks, beta) = ((online, prior), self.config.prior_scale);
-            scores(networks, beta, &self.batch.next_observations, memories, &mut own)?;
+        let (mut inputs, mut memory) = (Inputs::default(), Activations::default());
+        let (mut prior, mut own) = (Vec::new(), Vec::new());
+        inputs.fill(&self.batch.next_observations, self.members[0].online.normalisation())?;
+        for member in &self.members {
+            member.prior(self.config.prior_scale, &inputs, &mut memory, &mut prior)?;
+            scores(&member.online, &prior, &inputs, &mut memory, &mut own)?;
             let mut best = Vec::new();
             loss::choose(&own, &self.batch.next_masks, self.n_actions, &mut best);
             for (row, &action) in best.iter().enumerate() {
@@ -308,15 +358,16 @@ impl Agent for BootstrappedDqn {
         let mut all = std::mem::take(&mut self.work.next);
         self.all_scores(observations, &mut all)?;
         let epsilon = self.config.dqn.epsilon.at(self.observed);
+        let exploration = Exploration { epsilon, weights: &[] };
         let mut decisions = Vec::with_capacity(n);
         for (lane, mask) in masks.iter().enumerate() {
             let best = |member: usize| {
                 argmax(&all[(member * n + lane) * n_actions..][..n_actions], mask.flags())
             };
-            let action = epsilon_greedy(best(self.followed_by(lane)), epsilon, mask, rng);
+            let action = exploration.draw(best(self.followed_by(lane)), mask, rng);
             let votes = (0..n_members).filter(|&member| best(member) == action).count();
             let share = votes as f64 / n_members as f64;
-            let propensity = epsilon / mask.n_allowed() as f64 + (1.0 - epsilon) * share;
+            let propensity = exploration.propensity(action, share, mask);
             decisions.push(Decision { action, propensity });
         }
         self.work.next = all;
@@ -351,10 +402,9 @@ impl Agent for BootstrappedDqn {
         }
         let (learning_rate, epsilon) =
             (dqn.learning_rate.at(self.updates), dqn.epsilon.at(self.observed));
-        let batch_size = dqn.batch_size;
+        self.draw_batch()?;
         let mut sums = (0.0, 0.0, 0.0_f64);
         for index in 0..self.config.n_members {
-            self.replay.sample(batch_size, &mut self.sampler, &mut self.batch);
             let (loss, mean_q, norm) = self.learn(index, learning_rate)?;
             sums = (sums.0 + loss, sums.1 + mean_q, sums.2.max(norm));
         }

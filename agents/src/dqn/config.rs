@@ -103,8 +103,14 @@ pub struct DqnConfig {
     pub huber_delta: f64,
     /// Following of the target network.
     pub target_update: TargetUpdate,
-    /// Share of uniform actions; `steps` counts observed transitions.
+    /// Share of random actions; `steps` counts observed transitions.
     pub epsilon: Linear,
+    /// How often each action is among the random ones, in proportion, shape `[n_actions]`; empty for
+    /// all alike. Masked actions leave their share to the others. Where some actions use up what
+    /// later ones need (a budget, a stock), equal shares use it up at once, and what it is worth
+    /// later is never learned: weights that would make it last explore all of an episode.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub exploration_weights: Vec<f64>,
     /// Multiplies rewards before learning, so that errors are of the order of 1.
     pub reward_scale: f64,
     /// Who computes the network.
@@ -137,6 +143,7 @@ impl Default for DqnConfig {
             huber_delta: 10.0,
             target_update: TargetUpdate::Hard { every: 500 },
             epsilon: Linear { start: 1.0, end: 0.05, steps: 10_000 },
+            exploration_weights: Vec::new(),
             reward_scale: 1.0,
             backend: Backend::Native,
         }
@@ -164,6 +171,9 @@ impl DqnConfig {
         }
         for share in [self.epsilon.start, self.epsilon.end] {
             require((0.0..=1.0).contains(&share), "epsilon", "numbers in [0, 1]", share)?;
+        }
+        for &weight in &self.exploration_weights {
+            require_positive("exploration_weights", weight)?;
         }
         require_positive("adam_epsilon", self.adam_epsilon)?;
         require_positive("gradient_clip", self.gradient_clip)?;

@@ -5,6 +5,7 @@ mod bootstrapped;
 mod categorical;
 mod checkpoint;
 mod config;
+mod exploration;
 mod head;
 mod learner;
 mod loss;

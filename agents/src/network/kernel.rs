@@ -9,9 +9,6 @@ use pulp::{Arch, Simd, WithSimd};
 /// Rows of a register tile: 6 × 2 vectors leave room for two loads and a broadcast in 16 registers.
 const TILE_ROWS: usize = 6;
 
-/// Narrower left sides are not looked through for zeros.
-const SPARSE_WIDTH: usize = 32;
-
 /// What the sums start from.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Start<'a> {
@@ -252,49 +249,6 @@ impl Product<'_> {
         used
     }
 
-    /// Whether the left side is nearly all zeros, as one-hot observations are.
-    #[inline(always)]
-    fn is_sparse(&self) -> bool {
-        if self.left.width < SPARSE_WIDTH || self.right.transposed {
-            return false;
-        }
-        let count = |n: u32, value: &f32| n.wrapping_add(u32::from(*value != 0.0));
-        self.left.values.iter().fold(0, count) as usize * 16 < self.left.values.len()
-    }
-
-    /// One multiple of a row of `right` for every number on the left that is not zero, in the same
-    /// order as the other ways: the bits are the same.
-    #[inline(always)]
-    fn multiples(&mut self) {
-        if let Start::Zero = self.start {
-            self.output.fill(0.0);
-        }
-        let columns = self.columns;
-        for (row, left) in self.left.values.chunks_exact(self.left.width).enumerate() {
-            if let Start::Bias(bias) = self.start {
-                self.output[row * columns..][..columns].copy_from_slice(bias);
-            }
-            for (at, chunk) in left.chunks(SPARSE_WIDTH).enumerate() {
-                if chunk.iter().fold(0, |bits, value| bits | value.to_bits() << 1) == 0 {
-                    continue;
-                }
-                for (k, &value) in chunk.iter().enumerate().filter(|(_, value)| **value != 0.0) {
-                    let k = at * SPARSE_WIDTH + k;
-                    let (to, from) = if self.left.transposed { (k, row) } else { (row, k) };
-                    let right = &self.right.values[from * columns..][..columns];
-                    let sums = &mut self.output[to * columns..][..columns];
-                    for (sum, right) in sums.iter_mut().zip(right) {
-                        *sum = value.mul_add(*right, *sum);
-                    }
-                }
-            }
-            if let Finish::Relu = self.finish {
-                let sums = &mut self.output[row * columns..][..columns];
-                sums.iter_mut().for_each(|sum| *sum = if *sum < 0.0 { 0.0 } else { *sum });
-            }
-        }
-    }
-
     /// Whether packing would cost more than it saves.
     #[inline(always)]
     fn reads_in_place(&self) -> bool {
@@ -308,9 +262,6 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        if self.is_sparse() {
-            return self.multiples();
-        }
         if self.reads_in_place() {
             return self.rows_in_place(simd);
         }

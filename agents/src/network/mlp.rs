@@ -1,13 +1,13 @@
 //! A multi-layer perceptron over flat parameters: outputs, and what they owe to every parameter.
 
 use super::candle::Tape;
+use super::inputs::Inputs;
 use super::kernel::{Finish, Matrix, Product, Start, add_rows};
 use super::noise::Noise;
 use super::shape::{Layer, MlpShape};
 use crate::error::{AgentError, same_length};
 use crate::normalisation::Normalisation;
 use promopt_envs::Stream;
-use promopt_policies::mlp::normalised;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +42,10 @@ pub struct Mlp {
 pub struct Activations {
     /// Rows of the batch.
     pub(super) n: usize,
-    /// What goes into each layer, shape `[n, n_in]`.
-    pub(super) inputs: Vec<Vec<f32>>,
+    /// What goes into the first layer, unless it was given.
+    first: Inputs,
+    /// What goes into each later layer, shape `[n, n_in]`.
+    hidden: Vec<Vec<f32>>,
     /// Shape `[n, n_outputs]`.
     pub(super) outputs: Vec<f32>,
     /// Weights with their noise; empty without noise.
@@ -154,46 +156,66 @@ impl Mlp {
         observations: &[f32],
         memory: &'m mut Activations,
     ) -> Result<&'m [f32], AgentError> {
-        let n_features = self.shape.n_features;
-        let n = observations.len() / n_features;
-        same_length("the observations", n.max(1) * n_features, observations.len())?;
-        memory.n = n;
-        memory.inputs.resize_with(self.layers.len(), Vec::new);
-        let Normalisation { mean, scale } = &self.normalisation;
-        let input = &mut memory.inputs[0];
-        input.resize(observations.len(), 0.0);
-        let rows = input.chunks_exact_mut(n_features).zip(observations.chunks_exact(n_features));
-        for (to, from) in rows {
-            to.iter_mut().zip(normalised(from, mean, scale)).for_each(|(to, x)| *to = x);
-        }
+        let mut first = std::mem::take(&mut memory.first);
+        let done =
+            first.fill(observations, &self.normalisation).and_then(|()| self.run(&first, memory));
+        memory.first = first;
+        done?;
+        Ok(&memory.outputs)
+    }
+
+    /// As [`Mlp::forward`], of observations that were brought to scale before, by this network's own
+    /// normalisation; goes with [`Mlp::backward_from`].
+    ///
+    /// # Errors
+    /// [`AgentError::Shape`] when the inputs are of another width; [`AgentError::Tensor`] when
+    /// candle computes and fails.
+    pub fn forward_from<'m>(
+        &self,
+        inputs: &Inputs,
+        memory: &'m mut Activations,
+    ) -> Result<&'m [f32], AgentError> {
+        self.run(inputs, memory)?;
+        Ok(&memory.outputs)
+    }
+
+    fn run(&self, first: &Inputs, memory: &mut Activations) -> Result<(), AgentError> {
+        same_length("the inputs", first.n.max(1) * self.shape.n_features, first.values.len())?;
+        memory.n = first.n;
         match &self.noise {
             Some(noise) => noise.apply(&self.layers, &self.parameters, &mut memory.effective),
             None => memory.effective.clear(),
         }
         match self.backend {
-            Backend::Native => self.run_layers(memory),
+            Backend::Native => self.run_layers(first, memory),
             Backend::Candle => {
                 let parameters = effective(&memory.effective, &self.parameters);
-                let (tape, inputs) = Tape::record(&self.layers, parameters, &memory.inputs[0], n)?;
+                let (tape, hidden) =
+                    Tape::record(&self.layers, parameters, &first.values, first.n)?;
                 tape.read_outputs(&mut memory.outputs)?;
-                memory.inputs.truncate(1);
-                memory.inputs.extend(inputs);
+                memory.hidden = hidden;
                 memory.tape = Some(tape);
             }
         }
-        Ok(&memory.outputs)
+        Ok(())
     }
 
-    fn run_layers(&self, memory: &mut Activations) {
+    fn run_layers(&self, first: &Inputs, memory: &mut Activations) {
         memory.tape = None;
+        memory.hidden.resize_with(self.layers.len() - 1, Vec::new);
         let parameters = effective(&memory.effective, &self.parameters);
         for (at, layer) in self.layers.iter().enumerate() {
-            let (before, after) = memory.inputs.split_at_mut(at + 1);
+            let (before, after) = memory.hidden.split_at_mut(at);
             let is_last = after.is_empty();
             let output = after.first_mut().unwrap_or(&mut memory.outputs);
             output.resize(memory.n * layer.n_out, 0.0);
+            if at == 0 && first.is_sparse() {
+                let (weight, bias) = (layer.weight.clone(), layer.bias.clone());
+                first.multiply(&parameters[weight], &parameters[bias], !is_last, output);
+                continue;
+            }
             Product {
-                left: Matrix::new(&before[at], layer.n_in),
+                left: Matrix::new(before.last().unwrap_or(&first.values), layer.n_in),
                 right: Matrix::new(&parameters[layer.weight.clone()], layer.n_out),
                 depth: layer.n_in,
                 columns: layer.n_out,
@@ -218,17 +240,35 @@ impl Mlp {
         output_gradient: &[f32],
         gradient: &mut [f32],
     ) -> Result<(), AgentError> {
+        let first = std::mem::take(&mut memory.first);
+        let done = self.backward_from(&first, memory, output_gradient, gradient);
+        memory.first = first;
+        done
+    }
+
+    /// As [`Mlp::backward`], for the batch that went through [`Mlp::forward_from`] last.
+    ///
+    /// # Errors
+    /// As for [`Mlp::backward`].
+    pub fn backward_from(
+        &self,
+        inputs: &Inputs,
+        memory: &mut Activations,
+        output_gradient: &[f32],
+        gradient: &mut [f32],
+    ) -> Result<(), AgentError> {
+        same_length("the rows of the inputs", memory.n, inputs.n)?;
         let n_outputs = memory.n * self.shape.n_outputs;
         same_length("the output gradient", n_outputs, output_gradient.len())?;
         same_length("the gradient", self.parameters.len(), gradient.len())?;
         let Some(noise) = &self.noise else {
-            return self.accumulate(memory, output_gradient, gradient);
+            return self.accumulate(inputs, memory, output_gradient, gradient);
         };
         // Noise multiplies what the weights receive, so theirs must not hold older sums.
         let mut fresh = std::mem::take(&mut memory.weight_gradient);
         fresh.clear();
         fresh.resize(gradient.len(), 0.0);
-        let done = self.accumulate(memory, output_gradient, &mut fresh);
+        let done = self.accumulate(inputs, memory, output_gradient, &mut fresh);
         noise.add_gradient(&self.layers, &fresh, gradient);
         memory.weight_gradient = fresh;
         done
@@ -237,6 +277,7 @@ impl Mlp {
     /// Weight and bias gradients of every layer.
     fn accumulate(
         &self,
+        first: &Inputs,
         memory: &mut Activations,
         output_gradient: &[f32],
         gradient: &mut [f32],
@@ -244,15 +285,20 @@ impl Mlp {
         if let Some(tape) = &memory.tape {
             return tape.backward(&self.layers, output_gradient, gradient);
         }
-        let Activations { n, inputs, effective: noisy, gradients, panel, .. } = memory;
+        let Activations { n, hidden, effective: noisy, gradients, panel, .. } = memory;
         let parameters = effective(noisy, &self.parameters);
         let [above, below] = gradients;
         above.clear();
         above.extend_from_slice(output_gradient);
         for (at, layer) in self.layers.iter().enumerate().rev() {
             add_rows(above, &mut gradient[layer.bias.clone()]);
+            if at == 0 && first.is_sparse() {
+                first.add_products(above, layer.n_out, &mut gradient[layer.weight.clone()]);
+                break;
+            }
+            let input = if at == 0 { &first.values } else { &hidden[at - 1] };
             Product {
-                left: Matrix::transpose(&inputs[at], layer.n_in),
+                left: Matrix::transpose(input, layer.n_in),
                 right: Matrix::new(above, layer.n_out),
                 depth: *n,
                 columns: layer.n_out,
@@ -272,7 +318,7 @@ impl Mlp {
                 depth: layer.n_out,
                 columns: layer.n_in,
                 start: Start::Zero,
-                finish: Finish::Gate(&inputs[at]),
+                finish: Finish::Gate(input),
                 panel,
                 output: below,
             }
@@ -286,7 +332,7 @@ impl Mlp {
     /// `[n, last width]` (the normalised observations when there is no hidden layer).
     #[must_use]
     pub fn last_hidden<'m>(&self, memory: &'m Activations) -> &'m [f32] {
-        memory.inputs.get(self.layers.len() - 1).map_or(&[], Vec::as_slice)
+        memory.hidden.last().unwrap_or(&memory.first.values)
     }
 }
 

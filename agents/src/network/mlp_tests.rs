@@ -191,3 +191,31 @@ fn nearly_empty_observations_give_the_bits_of_the_dense_way() -> Result<(), Agen
     assert!(gradient.iter().all(|g| g.abs() < 1e-5));
     Ok(())
 }
+
+#[test]
+fn networks_that_share_inputs_compute_what_they_would_alone() -> Result<(), AgentError> {
+    let one_hot = |at: usize| (0..40).map(move |i| f32::from(u8::from(i == at)));
+    let observations = [numbers(40 * 6, 1), [3, 3, 39, 0].into_iter().flat_map(one_hot).collect()];
+    // A normalisation that keeps zeros, so that the one-hot rows are sparse.
+    let normalisation = Normalisation { mean: vec![0.0; 40], scale: vec![0.5; 40] };
+    let mut inputs = Inputs::default();
+    for observations in observations {
+        inputs.fill(&observations, &normalisation)?;
+        for seed in 1..3 {
+            let (shape, mut rng) = (MlpShape::new(40, &[9], 2), SeedTree::new(seed).stream());
+            let network = Mlp::new(shape, normalisation.clone(), &mut rng)?;
+            let by_output = numbers(observations.len() / 20, 5);
+            let (mut alone, mut sharing) = (Activations::default(), Activations::default());
+            let expected = network.forward(&observations, &mut alone)?.to_vec();
+            assert_eq!(network.forward_from(&inputs, &mut sharing)?, expected);
+            let mut gradients = [(); 2].map(|()| vec![0.0; network.parameters().len()]);
+            let [of_alone, of_sharing] = &mut gradients;
+            network.backward(&mut alone, &by_output, of_alone)?;
+            network.backward_from(&inputs, &mut sharing, &by_output, of_sharing)?;
+            assert_eq!(of_alone, of_sharing);
+        }
+    }
+    let (wider, mut memory) = (network(MlpShape::new(41, &[9], 2), 1)?, Activations::default());
+    assert!(matches!(wider.forward_from(&inputs, &mut memory), Err(AgentError::Shape { .. })));
+    Ok(())
+}

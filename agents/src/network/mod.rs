@@ -21,6 +21,7 @@
 
 mod adam;
 mod candle;
+mod inputs;
 mod kernel;
 mod mlp;
 mod noise;
@@ -28,5 +29,6 @@ mod shape;
 mod storage;
 
 pub use adam::Adam;
+pub use inputs::Inputs;
 pub use mlp::{Activations, Backend, Mlp};
 pub use shape::MlpShape;

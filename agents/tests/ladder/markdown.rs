@@ -14,17 +14,16 @@ use std::ops::ControlFlow;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+/// Root of the reported seeds; settings were chosen on others.
+const REPORTED: u64 = 2_026;
 const LANES: usize = 8;
+/// Stable-Baselines3 got 94 % of the optimum without a budget and 93 % with one in 60,000.
 const STEPS: u64 = 100_000;
 const UPDATE_EVERY: u64 = 4;
-/// What Stable-Baselines3 was given: 94 % of the optimum without a budget, 93 % with one.
-const STEPS_OF_THE_REFERENCE: u64 = 60_000;
 
 /// Settings for this many steps. Demand is noise of the size of what a price decides, so scores are
 /// averages over many rewards: large batches, a step size that falls to nothing, a squared error
-/// (Huber's would learn medians) and one-step returns, which exploration does not bias. ε starts at
-/// 0.3: uniform actions spend a budget of three in the first four weeks, and the states with a
-/// budget left late in the season, where it is worth most, are then never seen.
+/// (Huber's would learn medians) and one-step returns, which exploration does not bias.
 fn config(steps: u64) -> DqnConfig {
     let updates = steps / UPDATE_EVERY;
     DqnConfig {
@@ -40,6 +39,17 @@ fn config(steps: u64) -> DqnConfig {
         epsilon: Linear { start: 0.3, end: 0.1, steps: steps / 2 },
         reward_scale: 0.05,
         ..DqnConfig::default()
+    }
+}
+
+/// Random actions that make the budget last the season: a markdown in three weeks of twelve, where
+/// equal shares would spend all three in the first four weeks. What a budget is worth late in the
+/// season, where demand is highest, is then never learned, and neither is to keep it.
+fn paced(steps: u64) -> DqnConfig {
+    DqnConfig {
+        epsilon: Linear { start: 1.0, end: 0.2, steps: steps / 2 },
+        exploration_weights: vec![15.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+        ..config(steps)
     }
 }
 
@@ -77,12 +87,13 @@ fn share_of_optimum(world: &Markdown, policy: &dyn Policy) -> f64 {
 fn median_share(
     what: &str,
     world: &Markdown,
+    config: &DqnConfig,
     steps: u64,
     n_seeds: u32,
 ) -> Result<f64, Box<dyn std::error::Error>> {
     let train_config = TrainConfig { steps, update_every: UPDATE_EVERY, report_every: 1_000 };
-    let scores = scores_of(&format!("{what}, {steps} steps"), n_seeds, |seed| {
-        let policy = trained(world, config(steps), &train_config, seed)?;
+    let scores = scores_of(&format!("{what}, {steps} steps"), REPORTED, n_seeds, |seed| {
+        let policy = trained(world, config.clone(), &train_config, seed)?;
         Ok(share_of_optimum(world, policy.as_ref()))
     })?;
     Ok(scores.median())
@@ -94,16 +105,17 @@ fn dqn_sells_the_season_nearly_as_well_as_the_best_plan() -> Outcome {
     if !is_slow() {
         // One price all season earns 93 % at most; 10,000 steps are not enough to beat that surely,
         // but chance earns 83.6 % and looking one week ahead 64.4 %.
-        let share = median_share("markdown", &free, 10_000, 1)?;
+        let share = median_share("markdown", &free, &config(10_000), 10_000, 1)?;
         assert!(share > 0.836, "{share}");
         eprintln!("skipped: ten seeds with and without a budget; set RUN_SLOW=1");
         return Ok(());
     }
-    median_share("markdown", &free, STEPS_OF_THE_REFERENCE, 10)?;
-    median_share("markdown, budget 3", &budgeted, STEPS_OF_THE_REFERENCE, 10)?;
-    let share = median_share("markdown", &free, STEPS, 10)?;
-    assert!(share >= 0.99, "{share}");
-    let share = median_share("markdown, budget 3", &budgeted, STEPS, 10)?;
-    assert!(share >= 0.98, "{share}");
+    // What the reference got in its number of steps, and the targets in ours.
+    for (steps, free_share, budgeted_share) in [(60_000, 0.94, 0.93), (STEPS, 0.99, 0.98)] {
+        let share = median_share("markdown", &free, &config(steps), steps, 10)?;
+        assert!(share >= free_share, "{share}");
+        let share = median_share("markdown, budget 3", &budgeted, &paced(steps), steps, 10)?;
+        assert!(share >= budgeted_share, "{share}");
+    }
     Ok(())
 }

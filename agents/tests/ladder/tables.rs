@@ -14,8 +14,11 @@ use std::ops::ControlFlow;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
+/// Root of the reported seeds; settings were chosen on others.
+const REPORTED: u64 = 3_030;
 const LANES: usize = 4;
 const LAKE_STEPS: u64 = 1_000_000;
+const LARGE_LAKE_STEPS: u64 = 3_000_000;
 
 /// A table with the values of its best and of the uniform policy, within its own time limit. The
 /// best policy may look at the clock; agents see the state alone.
@@ -23,6 +26,8 @@ struct Task {
     world: TableWorld,
     horizon: u32,
     best: f64,
+    /// Value of the policy that plans at γ = 0.99 and sees the state alone.
+    stationary: f64,
     random: f64,
 }
 
@@ -38,8 +43,10 @@ impl Task {
         }
         let random = mdp.evaluate_distribution_steps(&uniform, 1.0, horizon)?;
         let best = mdp.backward_induction(1.0, horizon)?.values;
+        let plan = mdp.value_iteration(0.99, 1e-9)?.policy;
+        let stationary = world.start_value(&mdp.evaluate_steps(&plan, 1.0, horizon)?);
         let (best, random) = (world.start_value(&best), world.start_value(&random));
-        Ok(Self { world, horizon, best, random })
+        Ok(Self { world, horizon, best, stationary, random })
     }
 
     /// Expected return of what the agent has learned, exactly.
@@ -77,7 +84,7 @@ impl Task {
         steps: u64,
         config: &QLearningConfig,
     ) -> Result<Scores, Box<dyn std::error::Error>> {
-        scores_of(&self.title("Q-learning", steps), n_seeds, |seed| {
+        scores_of(&self.title("Q-learning", steps), REPORTED, n_seeds, |seed| {
             let mut agent = QLearning::new(config.clone(), self.world.spec())?;
             self.train(&mut agent, steps, seed)?;
             self.value(&agent)
@@ -90,7 +97,7 @@ impl Task {
         steps: u64,
         config: &DqnConfig,
     ) -> Result<Scores, Box<dyn std::error::Error>> {
-        scores_of(&self.title("DQN", steps), n_seeds, |seed| {
+        scores_of(&self.title("DQN", steps), REPORTED, n_seeds, |seed| {
             let spec = self.world.spec();
             let identity = Normalisation::identity(spec.observation_space.n_features());
             let mut agent = DqnAgent::new(config.clone(), spec, identity, seed.child("agent"))?;
@@ -100,8 +107,10 @@ impl Task {
     }
 
     fn title(&self, agent: &str, steps: u64) -> String {
-        let (id, best, random) = (&self.world.spec().id, self.best, self.random);
-        format!("{agent} on {id} (best {best:.4}, random {random:.4}), {steps} steps")
+        let id = &self.world.spec().id;
+        let Self { best, stationary, random, .. } = self;
+        let known = format!("best {best:.4}, stationary {stationary:.4}, random {random:.4}");
+        format!("{agent} on {id} ({known}), {steps} steps")
     }
 
     /// How many runs reach 98 % of the way from the uniform policy to the optimum.
@@ -109,6 +118,11 @@ impl Task {
         let runs = scores.by_task().iter().flatten();
         runs.filter(|&&value| self.share(value) >= 0.98).count()
     }
+}
+
+/// How many runs are worth 98 % of this.
+fn n_within(scores: &Scores, value: f64) -> usize {
+    scores.by_task().iter().flatten().filter(|&&score| score >= 0.98 * value).count()
 }
 
 /// On ice: chance decides most, so scores average over many steps.
@@ -122,13 +136,20 @@ fn slippery() -> QLearningConfig {
     }
 }
 
-/// Where an action has one outcome, the step size need not fall fast; every return is below 20.
-fn certain(initial_score: f64) -> QLearningConfig {
+/// On more ice the treasure is far: what was never tried counts as found, and scores follow a little
+/// faster, for the optimism has to leave 64 states.
+fn more_slippery() -> QLearningConfig {
+    QLearningConfig { power: 0.6, ..slippery() }
+}
+
+/// Where an action has one outcome, the step size need not fall fast. Scores begin at 0 and not
+/// above every return (20): that much optimism does not leave rarely visited states in time.
+fn certain() -> QLearningConfig {
     QLearningConfig {
         discount_factor: 1.0,
         epsilon: Linear::constant(0.1),
         power: 0.51,
-        initial_score,
+        initial_score: 0.0,
         ..Default::default()
     }
 }
@@ -152,7 +173,7 @@ fn small_dqn(steps: u64) -> DqnConfig {
 fn q_learning_solves_the_tables() -> Outcome {
     let (n_seeds, needed) = if is_slow() { (10, 8) } else { (2, 2) };
     let cliff = Task::new(cliff_walking()?)?;
-    let scores = cliff.q_learning(n_seeds, 100_000, &certain(0.0))?;
+    let scores = cliff.q_learning(n_seeds, 100_000, &certain())?;
     assert!(cliff.n_solved(&scores) >= needed);
     // The share is generous where chance is as bad as on a cliff: the way has to be the shortest.
     assert_eq!(scores.median(), -13.0);
@@ -163,10 +184,13 @@ fn q_learning_solves_the_tables() -> Outcome {
     let lake = Task::new(frozen_lake(LakeSize::Small)?)?;
     let scores = lake.q_learning(n_seeds, LAKE_STEPS, &slippery())?;
     assert!(lake.n_solved(&scores) >= needed);
+    let lake = Task::new(frozen_lake(LakeSize::Large)?)?;
+    let scores = lake.q_learning(n_seeds, LARGE_LAKE_STEPS, &more_slippery())?;
+    // Without the clock the optimum is out of reach.
+    assert!(n_within(&scores, lake.stationary) >= needed);
     let taxi = Task::new(taxi()?)?;
-    let scores = taxi.q_learning(n_seeds, 500_000, &certain(20.0))?;
-    let solved = scores.by_task().iter().flatten().filter(|&&value| value >= 0.98 * taxi.best);
-    assert!(solved.count() >= needed);
+    let scores = taxi.q_learning(n_seeds, 500_000, &certain())?;
+    assert!(n_within(&scores, taxi.best) >= needed);
     Ok(())
 }
 
