@@ -21,9 +21,13 @@ pub struct CqlConfig {
 }
 
 impl Default for CqlConfig {
-    /// `alpha` of Kumar et al. 2020 for discrete actions.
+    /// A tenth of the `alpha` of Kumar et al. 2020 for discrete actions. The conservative term is a
+    /// cross-entropy, the other one an error in rewards: where actions differ by less than the
+    /// rewards' spread, α = 1 clones. On six generated worlds with rewards in units of their spread,
+    /// the way from behaviour to the certainty-equivalent plan was gone by .26 to .95 at α = 1 and
+    /// by .93 to 1.00 at α = .1.
     fn default() -> Self {
-        Self { network: NetworkConfig::default(), alpha: 1.0 }
+        Self { network: NetworkConfig::default(), alpha: 0.1 }
     }
 }
 
