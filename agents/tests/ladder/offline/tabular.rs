@@ -110,7 +110,7 @@ fn network(world: &World, log: &LoggedDecisions) -> NetworkConfig {
 type Build = fn(&World, &LoggedDecisions, SeedTree) -> Box<dyn OfflineLearner>;
 
 /// Every network learner, and whether it must reach the share. A clone cannot; nor can CQL with
-/// α = 1, as large as these rewards' spread.
+/// its default α = 1, as large as these rewards' spread.
 const LEARNERS: [(&str, bool, Build); 6] = [
     ("behaviour cloning", false, |world, log, seed| {
         let config = CloningConfig { network: network(world, log) };
@@ -120,8 +120,8 @@ const LEARNERS: [(&str, bool, Build); 6] = [
         let config = CqlConfig { network: network(world, log), alpha: 0.0 };
         Box::new(ConservativeQ::new(config, log, seed).expect("valid"))
     }),
-    ("CQL", true, |world, log, seed| {
-        let config = CqlConfig { network: network(world, log), ..CqlConfig::default() };
+    ("CQL 0.1", true, |world, log, seed| {
+        let config = CqlConfig { network: network(world, log), alpha: 0.1 };
         Box::new(ConservativeQ::new(config, log, seed).expect("valid"))
     }),
     ("CQL 1", false, |world, log, seed| {
