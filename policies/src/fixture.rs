@@ -9,6 +9,7 @@ use crate::mlp::{Dense, QHead, QNetwork, QPolicy};
 use crate::policy_tree::{PolicyTree, TreeNode};
 use crate::portable::PortablePolicy;
 use crate::replica::LoggingReplica;
+use crate::supported::SupportedPolicy;
 use promopt_envs::retail::{
     CategoryModel, CategoryWeek, CustomerHistory, DemandModel, Guardrails, MaskRule,
     ObservationContext, ObservationSchema, OfferCatalogue, Season, UnitsModel, VisitModel,
@@ -187,6 +188,11 @@ pub(crate) fn policies() -> Vec<PortablePolicy> {
         PortablePolicy::Linear(LinearPolicy::new("lin_ucb", linear(), 0.05)),
         PortablePolicy::Scored(GreedyMargin::myopic(schema(), catalogue(), demand())),
         PortablePolicy::PolicyTree(tree()),
+        PortablePolicy::Supported(SupportedPolicy {
+            scores: network(false),
+            logits: network(true),
+            threshold: 0.3,
+        }),
     ]
 }
 

@@ -16,6 +16,7 @@ pub mod policy_tree;
 pub mod portable;
 pub mod replica;
 pub mod score;
+pub mod supported;
 
 pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 pub use bundle::{
@@ -33,6 +34,7 @@ pub use policy_tree::{PolicyTree, TreeNode};
 pub use portable::{PortableError, PortablePolicy};
 pub use replica::{LoggingReplica, ReplicaError};
 pub use score::{Reason, ScoreError, Scored, Scorer};
+pub use supported::SupportedPolicy;
 
 #[cfg(test)]
 mod fixture;

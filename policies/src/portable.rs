@@ -9,6 +9,7 @@ use crate::mlp::{QPolicy, ShapeError};
 use crate::policy::Policy;
 use crate::policy_tree::PolicyTree;
 use crate::replica::LoggingReplica;
+use crate::supported::SupportedPolicy;
 use promopt_envs::ActionMask;
 use promopt_envs::retail::{ObservationSchema, OfferCatalogue};
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,8 @@ pub enum PortablePolicy {
     Scored(GreedyMargin),
     /// A few questions, then the best action of the leaf.
     PolicyTree(PolicyTree),
+    /// Greedy over a Q-network among what was done often enough.
+    Supported(SupportedPolicy),
 }
 
 impl PortablePolicy {
@@ -90,6 +93,7 @@ impl PortablePolicy {
             Self::Linear(_) => "linear",
             Self::Scored(_) => "scored",
             Self::PolicyTree(_) => "policy_tree",
+            Self::Supported(_) => "supported",
         }
     }
 
@@ -98,8 +102,9 @@ impl PortablePolicy {
     #[must_use]
     pub fn scores(&self, observation: &[f32]) -> Option<Vec<f64>> {
         match self {
-            Self::QNetwork(q) => {
-                Some(q.network.scores(observation).into_iter().map(f64::from).collect())
+            Self::QNetwork(QPolicy { network, .. })
+            | Self::Supported(SupportedPolicy { scores: network, .. }) => {
+                Some(network.scores(observation).into_iter().map(f64::from).collect())
             }
             Self::Linear(linear) => Some(linear.scores.scores(observation)),
             Self::Scored(greedy) => Some(greedy.scores(observation)),
@@ -158,6 +163,14 @@ impl PortablePolicy {
                 same("features", schema.n_features(), tree.n_features())?;
                 same("actions", n_actions, tree.n_actions())
             }
+            Self::Supported(policy) => {
+                for network in [&policy.scores, &policy.logits] {
+                    network.validate()?;
+                    same("features", schema.n_features(), network.n_features())?;
+                    same("actions", n_actions, network.n_actions())?;
+                }
+                probability("threshold", policy.threshold)
+            }
         }
     }
 
@@ -172,6 +185,7 @@ impl PortablePolicy {
             Self::Linear(policy) => policy,
             Self::Scored(policy) => policy,
             Self::PolicyTree(policy) => policy,
+            Self::Supported(policy) => policy,
         }
     }
 }

@@ -3,13 +3,12 @@
 use super::batch::LoggedBatch;
 use super::config::{NetworkConfig, not_negative};
 use super::learner::{OfflineLearner, Target, Trained, check_batch};
-use super::loss::{
-    add_cross_entropy, add_square_penalty, add_temporal_difference, best_allowed, softmax,
-};
+use super::loss::{add_cross_entropy, add_square_penalty, add_temporal_difference, best_allowed};
 use crate::error::{AgentError, require};
 use crate::network::Activations;
-use promopt_envs::{ActionMask, SeedTree};
-use promopt_policies::{ActionDistribution, LoggedDecisions, Policy, QNetwork};
+use promopt_envs::SeedTree;
+use promopt_policies::supported::support;
+use promopt_policies::{LoggedDecisions, Policy, SupportedPolicy};
 use serde::{Deserialize, Serialize};
 
 /// Settings of [`ConstrainedQ`].
@@ -95,7 +94,7 @@ impl ConstrainedQ {
         })
     }
 
-    /// Greedy over the scores of supported actions.
+    /// Greedy over the scores of supported actions, as a policy that can be exported.
     ///
     /// # Errors
     /// [`AgentError::NotFinite`] when the weights diverged.
@@ -133,16 +132,6 @@ impl ConstrainedQ {
     }
 }
 
-/// Which allowed actions are at least `threshold` times as probable as the most probable one.
-fn support(logits: &[f32], allowed: &[bool], threshold: f64, supported: &mut [bool]) {
-    let mut probabilities = vec![0.0; logits.len()];
-    softmax(logits, allowed, &mut probabilities);
-    let top = probabilities.iter().fold(0.0_f32, |top, p| top.max(*p));
-    for ((supported, p), &allowed) in supported.iter_mut().zip(&probabilities).zip(allowed) {
-        *supported = allowed && *p >= threshold as f32 * top;
-    }
-}
-
 impl OfflineLearner for ConstrainedQ {
     fn name(&self) -> &'static str {
         "bcq"
@@ -176,32 +165,5 @@ impl OfflineLearner for ConstrainedQ {
 
     fn policy(&self) -> Result<Box<dyn Policy>, AgentError> {
         Ok(Box::new(self.supported_policy()?))
-    }
-}
-
-/// Greedy over scores among the allowed actions that a clone finds probable enough.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SupportedPolicy {
-    /// Scores, in the unit of the reward.
-    pub scores: QNetwork,
-    /// Logits of the cloned logging policy.
-    pub logits: QNetwork,
-    /// Smallest probability relative to that of the most probable action, in `[0, 1]`.
-    pub threshold: f64,
-}
-
-impl Policy for SupportedPolicy {
-    fn name(&self) -> &str {
-        "bcq"
-    }
-
-    fn distribution(&self, observation: &[f32], mask: &ActionMask) -> ActionDistribution {
-        let logits = self.logits.scores(observation);
-        let mut supported = vec![false; mask.n_actions()];
-        support(&logits, mask.flags(), self.threshold, &mut supported);
-        let best = best_allowed(&self.scores.scores(observation), |action| supported[action]);
-        let action = best.or_else(|| mask.allowed().next()).unwrap_or(0);
-        ActionDistribution::deterministic(action, mask.n_actions())
     }
 }

@@ -26,13 +26,17 @@ pub struct IqlConfig {
 }
 
 impl Default for IqlConfig {
-    /// The values of Kostrikov, Nair and Levine 2021 for locomotion.
+    /// The values of Kostrikov, Nair and Levine 2021 for locomotion, but for their β of 10 for mazes:
+    /// the policy is the logged one times `exp(β · advantage)`, so where the best action is better
+    /// by a fraction of the rewards' spread, β = 3 leaves the most frequent one on top. On six
+    /// generated worlds β = 3 went .69 to .99 of the way to the certainty-equivalent plan (τ = .9:
+    /// .73 to .99) and β = 10 went .93 to 1.00.
     fn default() -> Self {
         let target_update = TargetUpdate::Soft { rate: 0.005 };
         Self {
             network: NetworkConfig { target_update, ..NetworkConfig::default() },
             expectile: 0.7,
-            inverse_temperature: 3.0,
+            inverse_temperature: 10.0,
             largest_weight: 100.0,
         }
     }

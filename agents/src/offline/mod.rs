@@ -36,7 +36,7 @@ mod golden_tests;
 mod tests;
 
 pub use batch::{LoggedBatch, Sampler};
-pub use bcq::{BcqConfig, ConstrainedQ, SupportedPolicy};
+pub use bcq::{BcqConfig, ConstrainedQ};
 pub use cloning::{BehaviourCloning, ClonedPolicy, CloningConfig};
 pub use config::NetworkConfig;
 pub use cql::{ConservativeQ, CqlConfig};

@@ -26,10 +26,9 @@ pub(super) struct Frames {
 
 #[derive(Debug, Clone)]
 struct Chunk {
-    /// Shape `[CHUNK, n_features]`.
-    observations: Vec<f32>,
-    /// One bit per action, shape `[CHUNK, ⌈n_actions / 8⌉]`.
-    masks: Vec<u8>,
+    /// Observation, then one bit per action, side by side as both are read together: shape
+    /// `[CHUNK, 4 · n_features + ⌈n_actions / 8⌉]`.
+    rows: Vec<u8>,
     /// How often entries refer to a frame of this chunk.
     references: u32,
 }
@@ -49,24 +48,24 @@ impl Frames {
 
     pub(super) fn memory_bytes(&self) -> u64 {
         let chunks = self.chunks.len() + self.spare.len();
-        (chunks * CHUNK * (4 * self.n_features + self.mask_width())) as u64
+        (chunks * CHUNK * self.width()) as u64
     }
 
     /// Stores a frame; one without a mask can only be the start of a stretch.
     pub(super) fn push(&mut self, observation: &[f32], mask: Option<&ActionMask>) -> FrameId {
-        let (n_features, mask_width) = (self.n_features, self.mask_width());
+        assert_eq!(observation.len(), self.n_features, "an observation has one number per feature");
+        let width = self.width();
         let (chunk, row) = place(self.next.wrapping_sub(self.first));
         if chunk == self.chunks.len() {
-            let fresh = self.spare.pop().unwrap_or_else(|| Chunk {
-                observations: vec![0.0; CHUNK * n_features],
-                masks: vec![0; CHUNK * mask_width],
-                references: 0,
-            });
+            let fresh = || Chunk { rows: vec![0; CHUNK * width], references: 0 };
+            let fresh = self.spare.pop().unwrap_or_else(fresh);
             self.chunks.push_back(fresh);
         }
-        let chunk = &mut self.chunks[chunk];
-        chunk.observations[row * n_features..(row + 1) * n_features].copy_from_slice(observation);
-        let bits = &mut chunk.masks[row * mask_width..(row + 1) * mask_width];
+        let row = &mut self.chunks[chunk].rows[row * width..][..width];
+        let (numbers, bits) = row.split_at_mut(4 * self.n_features);
+        for (bytes, number) in numbers.as_chunks_mut::<4>().0.iter_mut().zip(observation) {
+            *bytes = number.to_le_bytes();
+        }
         bits.fill(0);
         if let Some(mask) = mask {
             assert_eq!(mask.n_actions(), self.n_actions, "a mask has one flag per action");
@@ -93,20 +92,13 @@ impl Frames {
         }
     }
 
-    pub(super) fn observation(&self, id: FrameId) -> &[f32] {
+    /// Observation and mask of a frame as they are stored.
+    pub(super) fn row(&self, id: FrameId) -> Row<'_> {
         let (chunk, row) = place(id.wrapping_sub(self.first));
-        &self.chunks[chunk].observations[row * self.n_features..(row + 1) * self.n_features]
-    }
-
-    fn mask_bits(&self, id: FrameId) -> &[u8] {
-        let (chunk, row) = place(id.wrapping_sub(self.first));
-        &self.chunks[chunk].masks[row * self.mask_width()..(row + 1) * self.mask_width()]
-    }
-
-    /// Appends one flag per action.
-    pub(super) fn extend_with_mask(&self, id: FrameId, flags: &mut Vec<bool>) {
-        let bits = self.mask_bits(id);
-        flags.extend((0..self.n_actions).map(|action| bits[action / 8] >> (action % 8) & 1 == 1));
+        let width = self.width();
+        let row = &self.chunks[chunk].rows[row * width..][..width];
+        let (observation, mask) = row.split_at(4 * self.n_features);
+        Row { observation: observation.as_chunks().0, mask }
     }
 
     /// Number of the oldest stored frame.
@@ -123,8 +115,8 @@ impl Frames {
     pub(super) fn stored(&self) -> (Vec<f32>, Vec<u8>) {
         let n = self.next.wrapping_sub(self.first);
         let ids = (0..n).map(|offset| self.first.wrapping_add(offset));
-        let observations = ids.clone().flat_map(|id| self.observation(id)).copied().collect();
-        (observations, ids.flat_map(|id| self.mask_bits(id)).copied().collect())
+        let observations = ids.clone().flat_map(|id| self.row(id).numbers()).collect();
+        (observations, ids.flat_map(|id| self.row(id).mask).copied().collect())
     }
 
     /// Stores into an empty queue what [`stored`](Self::stored) gave, numbered from 0; returns the
@@ -137,8 +129,9 @@ impl Frames {
         }
         for row in 0..n {
             let id = self.push(&observations[row * self.n_features..][..self.n_features], None);
-            let (chunk, row_there) = place(id);
-            self.chunks[chunk].masks[row_there * width..][..width]
+            let (chunk, there) = place(id);
+            let there = there * self.width() + 4 * self.n_features;
+            self.chunks[chunk].rows[there..][..width]
                 .copy_from_slice(&masks[row * width..][..width]);
         }
         FrameId::try_from(n).ok()
@@ -147,18 +140,48 @@ impl Frames {
     /// Whether the frame is still stored and shows this very observation, bit for bit.
     pub(super) fn shows(&self, id: FrameId, observation: &[f32]) -> bool {
         self.is_stored(id)
-            && self.observation(id).iter().zip(observation).all(|(a, b)| a.to_bits() == b.to_bits())
+            && self.row(id).observation.iter().zip(observation).all(|(a, b)| *a == b.to_le_bytes())
     }
 
     /// Whether the frame has this mask.
     pub(super) fn allows(&self, id: FrameId, mask: &ActionMask) -> bool {
-        let bits = self.mask_bits(id);
+        let bits = self.row(id).mask;
         let flags = mask.flags().iter().enumerate();
         flags.into_iter().all(|(action, &flag)| (bits[action / 8] >> (action % 8) & 1 == 1) == flag)
     }
 
     fn mask_width(&self) -> usize {
         self.n_actions.div_ceil(8)
+    }
+
+    /// Bytes of a frame.
+    fn width(&self) -> usize {
+        4 * self.n_features + self.mask_width()
+    }
+}
+
+/// A stored frame.
+#[derive(Clone, Copy)]
+pub(super) struct Row<'r> {
+    /// Little-endian numbers.
+    observation: &'r [[u8; 4]],
+    mask: &'r [u8],
+}
+
+impl<'r> Row<'r> {
+    /// The observation.
+    pub(super) fn numbers(self) -> impl Iterator<Item = f32> + 'r {
+        self.observation.iter().map(|&bytes| f32::from_le_bytes(bytes))
+    }
+
+    /// One flag for each of the actions.
+    pub(super) fn flags(self, n_actions: usize) -> impl Iterator<Item = bool> + 'r {
+        (0..n_actions).map(move |action| self.mask[action / 8] >> (action % 8) & 1 == 1)
+    }
+
+    /// Some byte of it: reading it brings the row into the processor's cache.
+    pub(super) fn touch(self) -> u8 {
+        self.observation.first().map_or(0, |bytes| bytes[0])
     }
 }
 

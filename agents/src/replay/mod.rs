@@ -17,6 +17,7 @@ use frames::{FrameId, Frames};
 use promopt_envs::Stream;
 use rand::Rng;
 use std::collections::VecDeque;
+use std::hint::black_box;
 use sum_tree::SumTree;
 
 /// Ends of stretches per lane that are looked through for the start of a new one; stretches of more
@@ -75,6 +76,8 @@ struct Weighing {
     largest: f64,
     /// Batches drawn so far, for the annealing of β.
     batches: u64,
+    /// Scratch memory of [`draw`](Self::draw).
+    masses: Vec<f64>,
 }
 
 impl Replay {
@@ -93,6 +96,7 @@ impl Replay {
             tree: SumTree::new(config.capacity),
             largest: 1.0,
             batches: 0,
+            masses: Vec::new(),
         });
         Ok(Self {
             entries: Vec::with_capacity(config.capacity),
@@ -206,18 +210,25 @@ impl Replay {
             }
             Some(weighing) => weighing.draw(n, self.entries.len(), rng, batch),
         }
-        // Column by column: the reads of one do not wait for each other, and most miss the cache.
-        let entries = || batch.slots.iter().map(|&slot| self.entries[slot as usize]);
-        let ends: Vec<(FrameId, FrameId)> =
-            entries().map(|entry| (entry.start, entry.end)).collect();
-        batch.actions.extend(entries().map(|entry| entry.action));
-        batch.reward_sums.extend(entries().map(|entry| entry.reward_sum));
-        batch.bootstrap_discounts.extend(entries().map(|entry| entry.bootstrap_discount));
-        for &(start, end) in &ends {
-            batch.observations.extend_from_slice(self.frames.observation(start));
-            batch.next_observations.extend_from_slice(self.frames.observation(end));
+        // Most reads miss the cache, at two places per entry. Short passes that only read keep many
+        // misses under way at once, where copying would wait for them a few at a time.
+        let entries: Vec<Entry> =
+            batch.slots.iter().map(|&slot| self.entries[slot as usize]).collect();
+        let rows: Vec<_> = entries
+            .iter()
+            .map(|entry| (self.frames.row(entry.start), self.frames.row(entry.end)))
+            .collect();
+        black_box(rows.iter().fold(0, |all, (start, end)| all ^ start.touch() ^ end.touch()));
+        for entry in &entries {
+            batch.actions.push(entry.action);
+            batch.reward_sums.push(entry.reward_sum);
+            batch.bootstrap_discounts.push(entry.bootstrap_discount);
         }
-        ends.iter().for_each(|&(_, end)| self.frames.extend_with_mask(end, &mut batch.next_masks));
+        for (start, end) in rows {
+            batch.observations.extend(start.numbers());
+            batch.next_observations.extend(end.numbers());
+            batch.next_masks.extend(end.flags(self.n_actions));
+        }
     }
 
     /// Tells how wrong the agent was about sampled entries: `errors` are their temporal-difference
@@ -254,18 +265,21 @@ impl Weighing {
     fn draw(&mut self, n: usize, len: usize, rng: &mut Stream, batch: &mut Batch) {
         let beta = self.settings.beta.at(self.batches);
         self.batches += 1;
+        self.tree.settle();
         let total = self.tree.total();
         let part = total / n as f64;
-        let mut largest = 0.0_f64;
-        let mut weights = Vec::with_capacity(n);
-        for k in 0..n {
-            let slot = self.tree.find((k as f64 + rng.random::<f64>()) * part);
-            let probability = self.tree.weight(slot) / total;
-            let weight = (len as f64 * probability).powf(-beta);
-            largest = largest.max(weight);
-            weights.push(weight);
-            batch.slots.push(slot as u32);
-        }
-        batch.weights.extend(weights.iter().map(|weight| (weight / largest) as f32));
+        self.masses.clear();
+        self.masses.extend((0..n).map(|k| (k as f64 + rng.random::<f64>()) * part));
+        batch.slots.resize(n, 0);
+        self.tree.find_all(&mut self.masses, &mut batch.slots);
+        let weight = |&slot: &u32| {
+            let probability = self.tree.weight(slot as usize) / total;
+            (len as f64 * probability).powf(-beta)
+        };
+        // The masses are used up: their place now holds the weights.
+        self.masses.clear();
+        self.masses.extend(batch.slots.iter().map(weight));
+        let largest = self.masses.iter().copied().fold(0.0, f64::max);
+        batch.weights.extend(self.masses.iter().map(|weight| (weight / largest) as f32));
     }
 }

@@ -296,6 +296,7 @@ proptest! {
             weights[at] = weight;
             tree.set(at, f64::from(weight));
         }
+        tree.settle();
         // Whole numbers: sums are exact and every unit of mass belongs to a known index.
         let total: u32 = weights.iter().sum();
         prop_assert_eq!(tree.total(), f64::from(total));

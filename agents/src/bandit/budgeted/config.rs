@@ -28,7 +28,8 @@ pub struct KnapsackConfig {
     ///
     /// `width`, `decay` and `prior` were chosen by the mean expected reward over 20 to 30 seeds:
     /// among 31 settings on 12 random worlds of five arms, then among 15 on 16 worlds whose hits
-    /// have chances of 1 to 16 %. These earned 0.983 and 0.981 of the bound; the best settings differ by less than 0.001.
+    /// have chances of 1 to 16 %. These earned 0.983 and 0.981 of the bound; the best settings differ
+    /// by less than 0.001.
     #[serde(default = "narrow")]
     pub width: f64,
     /// Power of the share of decisions that are left by which the width falls, not negative.

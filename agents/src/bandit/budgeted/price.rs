@@ -1,5 +1,6 @@
 //! One price for the budget across contexts: what makes any contextual bandit live within a budget.
 
+use crate::checkpoint::Archive;
 use crate::error::{AgentError, require, same_length};
 use promopt_envs::{ActionId, ActionMask};
 use serde::{Deserialize, Serialize};
@@ -118,6 +119,40 @@ impl DualPrice {
         Ok(())
     }
 
+    /// Writes the price and all that decides the ones to come.
+    ///
+    /// # Errors
+    /// [`AgentError::Checkpoint`] when it cannot be written.
+    pub fn save(&self, archive: &mut Archive) -> Result<(), AgentError> {
+        archive.put_json("config", &self.config)?;
+        archive.put("money", &[self.price, self.spent]);
+        archive.put("decisions", &[self.decisions]);
+        let lengths = self.contexts.iter().map(|context| context.len() as u32);
+        archive.put("lengths", &lengths.collect::<Vec<u32>>());
+        let pairs = self.contexts.iter().flatten().flat_map(|&(value, cost)| [value, cost]);
+        archive.put("contexts", &pairs.collect::<Vec<f64>>());
+        Ok(())
+    }
+
+    /// Takes over what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    /// [`AgentError::Checkpoint`] when it was written by another configuration or is damaged; the
+    /// price is as it was then.
+    pub fn load(&mut self, archive: &Archive) -> Result<(), AgentError> {
+        archive.expect_json("config", &self.config)?;
+        let money: Vec<f64> = archive.get_n("money", 2)?;
+        let decisions = archive.get_one("decisions")?;
+        let lengths: Vec<u32> = archive.get("lengths")?;
+        let n: usize = lengths.iter().map(|&length| length as usize).sum();
+        let flat: Vec<f64> = archive.get_n("contexts", 2 * n)?;
+        let mut pairs = flat.as_chunks::<2>().0.iter().map(|&[value, cost]| (value, cost));
+        let context = |&length: &u32| pairs.by_ref().take(length as usize).collect();
+        self.contexts = lengths.iter().map(context).collect();
+        (self.price, self.spent, self.decisions) = (money[0], money[1], decisions);
+        Ok(())
+    }
+
     /// The lowest price, within 1e-9 of its size, at which the latest contexts stay within the means.
     fn solve(&mut self) {
         let rest = self.config.horizon.saturating_sub(self.decisions).max(1);
@@ -195,6 +230,39 @@ mod tests {
         assert!((middle - 0.7).abs() < 0.081, "{middle}");
         let mean = earned / horizon as f64;
         assert!((mean - 0.255).abs() < 0.011 + 0.01 * 0.255, "{mean}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_loaded_price_goes_on_as_the_saved_one() -> Result<(), AgentError> {
+        let config = DualPriceConfig { budget: 40.0, horizon: 300, window: 32, every: 4 };
+        let mut price = DualPrice::new(config.clone())?;
+        let mut rng = SeedTree::new(8).stream();
+        let play = |price: &mut DualPrice, seen: &[f64]| -> Result<Vec<u64>, AgentError> {
+            let mut prices = Vec::new();
+            for &value in seen {
+                // The last action is forbidden where the value is low: contexts differ in length.
+                let mask = ActionMask::from_flags(vec![true, true, value > 0.5]);
+                let mask = mask.expect("one is allowed");
+                let (values, costs) = ([0.0, value, 1.5 * value], [0.0, 1.0, 2.0]);
+                let (fits, scores) = price.scores(&values, &costs, &costs, &mask)?;
+                price.pay(costs[fits.argmax(&scores)])?;
+                prices.push(price.price().to_bits());
+            }
+            Ok(prices)
+        };
+        let values: Vec<f64> = (0..200).map(|_| rng.random()).collect();
+        play(&mut price, &values[..100])?;
+        let mut archive = Archive::default();
+        price.save(&mut archive)?;
+        let mut again = DualPrice::new(config.clone())?;
+        again.load(&archive)?;
+        assert_eq!(play(&mut price, &values[100..])?, play(&mut again, &values[100..])?);
+        assert_eq!(price.left(), again.left());
+        let mut other = DualPrice::new(DualPriceConfig { window: 31, ..config })?;
+        assert!(other.load(&archive).is_err());
+        archive.put("contexts", &[1.0]);
+        assert!(again.load(&archive).is_err());
         Ok(())
     }
 

@@ -19,10 +19,12 @@ pub struct DepthDecision {
 
 /// A contextual bandit whose action is a number in `[0, 1]`.
 ///
-/// As in CATS (Majzoubi et al. 2020; Krishnamurthy et al. 2020), a policy chooses a cell and the
-/// depth is uniform within it, so that every depth has a density; mixing in ε of the uniform keeps it
-/// away from 0. What a cell brings is not learned from inverse densities but by a regression on the
-/// outcomes of its neighbourhood, with triangular weights over the bandwidth and a slope in depth
+/// Smoothed as in CATS (Majzoubi et al. 2020; Krishnamurthy et al. 2020), without its tree of
+/// binary classifiers: a decision costs as many predictions as there are cells, not the logarithm
+/// of that. A policy chooses a cell and the depth is uniform within it, so that every depth has a
+/// density; mixing in ε of the uniform keeps it away from 0. What a cell brings is not learned from
+/// inverse densities but by a regression on the outcomes of its neighbourhood, with triangular
+/// weights over the bandwidth and a slope in depth
 /// (local linear regression, Fan 1992: without the slope, cells at the ends would be off). A cell is
 /// chosen as often as it is believed to be the best ([`WinningProbabilities`]), taking the cells'
 /// beliefs as independent.

@@ -109,9 +109,8 @@ fn network(world: &World, log: &LoggedDecisions) -> NetworkConfig {
 
 type Build = fn(&World, &LoggedDecisions, SeedTree) -> Box<dyn OfflineLearner>;
 
-/// Every network learner, and whether it must reach the share. A clone cannot; CQL's default α = 1
-/// is as large as these rewards' spread and clones too much, a tenth of the spread does not. IQL's
-/// value at τ = 0.7 is still partly that of the logged policy: it may fall short.
+/// Every network learner, and whether it must reach the share. A clone cannot; nor can CQL with
+/// its default α = 1, as large as these rewards' spread.
 const LEARNERS: [(&str, bool, Build); 6] = [
     ("behaviour cloning", false, |world, log, seed| {
         let config = CloningConfig { network: network(world, log) };
@@ -133,7 +132,7 @@ const LEARNERS: [(&str, bool, Build); 6] = [
         let config = BcqConfig { network: network(world, log), ..BcqConfig::default() };
         Box::new(ConstrainedQ::new(config, log, seed).expect("valid"))
     }),
-    ("IQL", false, |world, log, seed| {
+    ("IQL", true, |world, log, seed| {
         let default = IqlConfig::default();
         let target_update = default.network.target_update;
         let network = NetworkConfig { target_update, ..network(world, log) };
