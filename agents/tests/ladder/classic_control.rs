@@ -130,9 +130,8 @@ fn mountain_car() -> Task<MountainCar> {
 /// Velocities are brought to the scale of the sines: their bounds, 4π and 9π, are far from usual.
 fn acrobot() -> Task<Acrobot> {
     let agent = DqnConfig {
-        learning_rate: Linear { start: 6.3e-4, end: 1e-5, steps: 100_000 },
+        learning_rate: Linear { start: 1.5e-3, end: 1e-5, steps: 100_000 },
         epsilon: Linear { start: 0.1, end: 0.02, steps: 50_000 },
-        huber_delta: 1.0,
         ..small()
     };
     let scale = vec![1.0, 1.0, 1.0, 1.0, 2.0, 4.0];
