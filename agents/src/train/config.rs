@@ -11,9 +11,8 @@ pub struct TrainConfig {
     pub steps: u64,
     /// Environment steps between two rounds of updates, at least 1 (Mnih et al. 2015 use 4).
     pub update_every: u64,
-    /// Updates per round, at least 1. Many updates far apart keep the policy still for longer than
-    /// few updates close together: a policy that changes at every step hardly leaves where it is,
-    /// and a distant goal is then never seen.
+    /// Updates per round, at least 1. Few large rounds keep the policy still for longer than many
+    /// small ones, which helps where only a policy that persists comes to see a distant goal.
     pub updates_at_once: u64,
     /// Updates per [`TrainEvent::Update`](super::TrainEvent::Update), at least 1.
     pub report_every: u64,
