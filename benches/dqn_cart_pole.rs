@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut envs = VectorEnv::new(vec![env], AutoresetMode::Disabled)?;
     // Without learning, updates are never due.
     let update_every = if learn == 1 { 1 } else { u64::MAX };
-    let length = TrainConfig { steps, update_every, report_every: u64::MAX };
+    let length = TrainConfig { steps, update_every, updates_at_once: 1, report_every: u64::MAX };
     train(&mut agent, &mut envs, &length, SeedTree::new(2), &mut |_| ControlFlow::Continue(()))?;
     Ok(())
 }

@@ -25,7 +25,7 @@ fn run<E: Env + Clone>(
     steps: u64,
     seed: u64,
 ) -> Result<TrainReport, AgentError> {
-    let config = TrainConfig { steps, update_every: 2, report_every: 1 };
+    let config = TrainConfig { steps, update_every: 2, report_every: 1, ..TrainConfig::default() };
     let seed = SeedTree::new(seed).child("train");
     train(agent, &mut lanes(env, 2)?, &config, seed, &mut |_| ControlFlow::Continue(()))
 }
@@ -275,7 +275,7 @@ fn bandits_respect_masks_while_learning() -> Outcome {
 fn training_reports_every_episode_and_stops_when_told() -> Outcome {
     let env = Identity::new(3, 5);
     let mut agent = dqn(small_dqn(), env.spec(), 12)?;
-    let config = TrainConfig { steps: 200, update_every: 4, report_every: 5 };
+    let config = TrainConfig { steps: 200, report_every: 5, ..TrainConfig::default() };
     let (mut lengths, mut updates) = (0, Vec::new());
     let report =
         train(&mut agent, &mut lanes(&env, 3)?, &config, SeedTree::new(1), &mut |event| {

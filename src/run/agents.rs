@@ -196,9 +196,11 @@ fn train_config(settings: &TrainSettings, name: &str) -> TrainConfig {
             steps: settings.dqn_steps,
             update_every: settings.dqn_update_every,
             report_every: 500,
+            ..TrainConfig::default()
         }
     } else {
-        TrainConfig { steps: settings.bandit_steps, update_every: 1, report_every: 1_000_000 }
+        let (steps, report_every) = (settings.bandit_steps, 1_000_000);
+        TrainConfig { steps, update_every: 1, report_every, ..TrainConfig::default() }
     }
 }
 

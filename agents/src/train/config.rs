@@ -9,15 +9,18 @@ use serde::{Deserialize, Serialize};
 pub struct TrainConfig {
     /// Environment steps over all lanes, at least 1; rounded up to a whole step of every lane.
     pub steps: u64,
-    /// Environment steps per update, at least 1 (Mnih et al. 2015 use 4).
+    /// Environment steps between two rounds of updates, at least 1 (Mnih et al. 2015 use 4).
     pub update_every: u64,
+    /// Updates per round, at least 1. Few large rounds keep the policy still for longer than many
+    /// small ones, which helps where only a policy that persists comes to see a distant goal.
+    pub updates_at_once: u64,
     /// Updates per [`TrainEvent::Update`](super::TrainEvent::Update), at least 1.
     pub report_every: u64,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        Self { steps: 100_000, update_every: 4, report_every: 100 }
+        Self { steps: 100_000, update_every: 4, updates_at_once: 1, report_every: 100 }
     }
 }
 
@@ -29,6 +32,7 @@ impl TrainConfig {
     pub fn validate(&self) -> Result<(), AgentError> {
         require(self.steps > 0, "steps", "at least 1", self.steps)?;
         require(self.update_every > 0, "update_every", "at least 1", self.update_every)?;
+        require(self.updates_at_once > 0, "updates_at_once", "at least 1", self.updates_at_once)?;
         require(self.report_every > 0, "report_every", "at least 1", self.report_every)
     }
 }

@@ -180,6 +180,7 @@ impl<'a, E: Env> Training<'a, E> {
             "lanes": self.envs.n_lanes(),
             "seed": self.seed.seed(),
             "update_every": self.config.update_every,
+            "updates_at_once": self.config.updates_at_once,
         })
     }
 
@@ -218,7 +219,7 @@ impl<'a, E: Env> Training<'a, E> {
         }
         let step = self.progress.steps;
         let times = |every: u64| step / every - before / every;
-        for _ in 0..times(self.config.update_every) {
+        for _ in 0..times(self.config.update_every) * self.config.updates_at_once {
             let Some(metrics) = self.agent.update()? else { continue };
             self.progress.updates += 1;
             let updates = self.progress.updates;

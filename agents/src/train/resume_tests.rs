@@ -88,7 +88,8 @@ impl<E: Env + Clone + 'static> Case<E> {
     }
 }
 
-const CONFIG: TrainConfig = TrainConfig { steps: 700, update_every: 2, report_every: 7 };
+const CONFIG: TrainConfig =
+    TrainConfig { steps: 700, update_every: 2, updates_at_once: 1, report_every: 7 };
 
 fn evaluation() -> Option<EvaluationConfig> {
     Some(EvaluationConfig { every: 150, episodes: 3, patience: Some(50), ..Default::default() })
@@ -237,6 +238,8 @@ fn a_checkpoint_of_another_training_is_refused_with_what_differs() -> Outcome {
     assert!(message.contains("`lanes` was 2 and is 3 now"), "{message}");
     let message = refusal(|case, _| case.config.update_every = 5)?;
     assert!(message.contains("`update_every` was 2 and is 5 now"), "{message}");
+    let message = refusal(|case, _| case.config.updates_at_once = 8)?;
+    assert!(message.contains("`updates_at_once` was 1 and is 8 now"), "{message}");
     let message = refusal(|case, _| case.evaluation = evaluation())?;
     assert!(message.contains("evaluation.config"), "{message}");
     let message = refusal(|case, _| case.agent = small::<2, true>)?;

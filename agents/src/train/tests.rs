@@ -14,7 +14,8 @@ use std::rc::Rc;
 type Evaluated = (TrainReport, Vec<(Score, bool)>, Option<Best>);
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-const CONFIG: TrainConfig = TrainConfig { steps: 1_500, update_every: 2, report_every: 10 };
+const CONFIG: TrainConfig =
+    TrainConfig { steps: 1_500, update_every: 2, updates_at_once: 1, report_every: 10 };
 
 fn evaluation() -> EvaluationConfig {
     EvaluationConfig { every: 100, episodes: 4, seed: 11, ..Default::default() }
@@ -228,5 +229,26 @@ fn an_agent_without_checkpoints_is_refused_before_it_trains() -> Outcome {
         .err();
     let message = result.ok_or("it cannot be saved")?.to_string();
     assert!(message.contains("`forgetful`"), "{message}");
+    Ok(())
+}
+
+#[test]
+fn updates_of_a_round_are_made_at_one_step() -> Outcome {
+    let env = Identity::new(3, 8);
+    let mut agent = Small::new(env.spec(), 1, false)?;
+    let rounds = TrainConfig { steps: 160, update_every: 16, updates_at_once: 8, report_every: 1 };
+    let mut steps = Vec::new();
+    let report =
+        train(&mut agent, &mut lanes(&env, 1)?, &rounds, SeedTree::new(1), &mut |event| {
+            if let TrainEvent::Update { step, .. } = event {
+                steps.push(*step);
+            }
+            ControlFlow::Continue(())
+        })?;
+    // It does not learn before it has a batch: the first round with one may be late.
+    assert_eq!(report.updates, steps.len() as u64);
+    let first = steps.first().ok_or("it learned")? / 16;
+    assert!(steps.chunks(8).zip(first..).all(|(round, k)| round == [16 * k; 8]), "{steps:?}");
+    assert_eq!(steps.last(), Some(&160));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Rung 4, classic control: CartPole, Acrobot and MountainCar at the published level.
+//! Rung 4, classic control: CartPole solved, Acrobot and MountainCar within the published spread.
 //!
 //! Three sets of episodes never mix: those trained on, those a checkpoint is chosen by, and those
 //! it is reported on.
@@ -24,6 +24,10 @@ const LONGEST: u32 = 1_000;
 struct Task<E> {
     make: fn() -> E,
     agent: DqnConfig,
+    /// From the bounds of the observations when absent.
+    normalisation: Option<Normalisation>,
+    /// Episodes that checkpoints are compared on.
+    choose_by: u32,
     train: TrainConfig,
 }
 
@@ -36,13 +40,14 @@ struct Outcome {
 
 fn learn<E: Env + 'static>(task: &Task<E>, seed: SeedTree) -> Result<Outcome, AgentError> {
     let mut env = (task.make)();
-    let normalisation = Normalisation::from_space(&env.spec().observation_space);
+    let from_bounds = || Normalisation::from_space(&env.spec().observation_space);
+    let normalisation = task.normalisation.clone().unwrap_or_else(from_bounds);
     let mut agent =
         DqnAgent::new(task.agent.clone(), env.spec(), normalisation, seed.child("agent"))?;
     let mut envs = VectorEnv::new(vec![(task.make)()], AutoresetMode::Disabled)?;
     let evaluation = EvaluationConfig {
         every: 2_500,
-        episodes: 20,
+        episodes: task.choose_by,
         seed: seed.child("choose").seed(),
         longest_episode: LONGEST,
         ..EvaluationConfig::default()
@@ -106,25 +111,33 @@ fn cart_pole(steps: u64) -> Task<CartPole> {
         epsilon: Linear { start: 1.0, end: 0.04, steps: steps / 6 },
         ..small()
     };
-    Task { make: CartPole::new, agent, train: train(steps, 2) }
+    Task { make: CartPole::new, agent, normalisation: None, choose_by: 20, train: train(steps, 2) }
 }
 
-fn acrobot() -> Task<Acrobot> {
-    let agent = DqnConfig {
-        learning_rate: Linear { start: 6.3e-4, end: 1e-5, steps: 50_000 },
-        epsilon: Linear { start: 1.0, end: 0.05, steps: 12_000 },
-        ..small()
-    };
-    Task { make: Acrobot::new, agent, train: train(100_000, 2) }
-}
-
+/// Every action costs the same until a goal that uniform actions never see: what finds it is a
+/// policy that is mostly greedy from the start, and so goes where its scores are still too high, and
+/// that stays still for 16 steps (see `TrainConfig::updates_at_once`).
 fn mountain_car() -> Task<MountainCar> {
     let agent = DqnConfig {
         learning_rate: Linear { start: 2e-3, end: 1e-5, steps: 60_000 },
-        epsilon: Linear { start: 1.0, end: 0.05, steps: 24_000 },
+        epsilon: Linear { start: 0.1, end: 0.05, steps: 24_000 },
         ..small()
     };
-    Task { make: MountainCar::new, agent, train: train(120_000, 2) }
+    let train = TrainConfig { updates_at_once: 8, ..train(120_000, 16) };
+    Task { make: MountainCar::new, agent, normalisation: None, choose_by: 20, train }
+}
+
+/// Velocities are brought to the scale of the sines: their bounds, 4π and 9π, are far from usual.
+fn acrobot() -> Task<Acrobot> {
+    let agent = DqnConfig {
+        learning_rate: Linear { start: 1.5e-3, end: 1e-5, steps: 100_000 },
+        epsilon: Linear { start: 0.1, end: 0.02, steps: 50_000 },
+        ..small()
+    };
+    let scale = vec![1.0, 1.0, 1.0, 1.0, 2.0, 4.0];
+    let normalisation = Some(Normalisation { mean: vec![0.0; 6], scale });
+    let train = TrainConfig { updates_at_once: 4, ..train(100_000, 4) };
+    Task { make: Acrobot::new, agent, normalisation, choose_by: 50, train }
 }
 
 #[test]
@@ -141,30 +154,33 @@ fn cart_pole_is_balanced_by_the_best_checkpoint() -> Result<(), AgentError> {
     Ok(())
 }
 
-fn mean_of_best(outcomes: &[Outcome]) -> f64 {
-    outcomes.iter().map(|outcome| outcome.best).sum::<f64>() / outcomes.len() as f64
+/// At the published level: no further below the published mean than its spread over episodes, in
+/// the mean over ten seeds and for at least eight of them.
+fn assert_published(outcomes: &[Outcome], mean: f64, spread: f64) {
+    let ours = outcomes.iter().map(|outcome| outcome.best).sum::<f64>() / outcomes.len() as f64;
+    assert!(ours >= mean - spread, "{ours}");
+    let inside = outcomes.iter().filter(|outcome| outcome.best >= mean - spread).count();
+    assert!(inside >= 8, "{inside} of {}", outcomes.len());
 }
 
-/// Published: −76.6 with a spread of 11.8 over episodes (RL Baselines3 Zoo).
+/// Published: −76.6 with a spread of 11.8 over the episodes of one agent (RL Baselines3 Zoo).
 #[test]
-fn acrobot_swings_up_at_the_published_level() -> Result<(), AgentError> {
+fn acrobot_swings_up_within_the_published_spread() -> Result<(), AgentError> {
     if !is_slow() {
         eprintln!("skipped: set RUN_SLOW=1");
         return Ok(());
     }
-    let mean = mean_of_best(&measure(&acrobot(), 5)?);
-    assert!(mean >= -76.6 - 11.8, "{mean}");
+    assert_published(&measure(&acrobot(), 10)?, -76.6, 11.8);
     Ok(())
 }
 
-/// Published: −100.8 with a spread of 9.9 over episodes (RL Baselines3 Zoo).
+/// Published: −100.8 with a spread of 9.9 over the episodes of one agent (RL Baselines3 Zoo).
 #[test]
-fn mountain_car_climbs_at_the_published_level() -> Result<(), AgentError> {
+fn mountain_car_climbs_within_the_published_spread() -> Result<(), AgentError> {
     if !is_slow() {
         eprintln!("skipped: set RUN_SLOW=1");
         return Ok(());
     }
-    let mean = mean_of_best(&measure(&mountain_car(), 5)?);
-    assert!(mean >= -100.8 - 9.9, "{mean}");
+    assert_published(&measure(&mountain_car(), 10)?, -100.8, 9.9);
     Ok(())
 }

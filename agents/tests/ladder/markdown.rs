@@ -91,7 +91,12 @@ fn median_share(
     steps: u64,
     n_seeds: u32,
 ) -> Result<f64, Box<dyn std::error::Error>> {
-    let train_config = TrainConfig { steps, update_every: UPDATE_EVERY, report_every: 1_000 };
+    let train_config = TrainConfig {
+        steps,
+        update_every: UPDATE_EVERY,
+        report_every: 1_000,
+        ..TrainConfig::default()
+    };
     let scores = scores_of(&format!("{what}, {steps} steps"), REPORTED, n_seeds, |seed| {
         let policy = trained(world, config.clone(), &train_config, seed)?;
         Ok(share_of_optimum(world, policy.as_ref()))

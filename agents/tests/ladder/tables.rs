@@ -73,7 +73,7 @@ impl Task {
 
     fn train(&self, agent: &mut dyn Agent, steps: u64, seed: SeedTree) -> Result<(), AgentError> {
         let mut lanes = VectorEnv::new(vec![self.world.clone(); LANES], AutoresetMode::Disabled)?;
-        let config = TrainConfig { steps, update_every: 4, report_every: 1_000 };
+        let config = TrainConfig { steps, report_every: 1_000, ..TrainConfig::default() };
         let go = &mut |_: &_| ControlFlow::Continue(());
         train(agent, &mut lanes, &config, seed, go).map(|_| ())
     }
