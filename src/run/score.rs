@@ -192,3 +192,18 @@ fn canonical(folder: &Path) -> Result<DataConfig, RunError> {
     }
     Ok(DataConfig::from_toml(&text)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_fills_in_usual_depths() {
+        let schema = ObservationSchema::new(1, &["tea".to_owned(), "other".to_owned()])
+            .with_usual_shelf(vec![0.125, 0.25]);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("plan.csv");
+        std::fs::write(&path, "category, depth\ntea, 0.3\n").expect("it can be written");
+        assert_eq!(read_plan(&path, &schema).expect("a plan"), [0.3, 0.25]);
+    }
+}

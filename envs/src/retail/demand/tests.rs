@@ -66,7 +66,7 @@ fn observed(schema: &ObservationSchema) -> Vec<f32> {
     }
     let mut observation = vec![0.0; schema.n_features()];
     let season = Season { sin: 0.6, cos: 0.8, holiday: 0.3 };
-    let at = ObservationContext { persona: 0, season, budget_price: 0.1, shelf: &[0.05, 0.2] };
+    let at = ObservationContext { persona: 0, season, budget_price: 0.1, shelf: &[0.0625, 0.25] };
     schema.encode(&history, &at, &mut observation);
     observation
 }
@@ -109,7 +109,7 @@ fn sampled_weeks_agree_with_the_expectation() {
 }
 
 #[test]
-fn scores_equal_expected_weeks_at_the_mean_shelf() {
+fn scores_equal_expected_weeks_at_the_planned_shelf() {
     let schema = schema();
     let observation = observed(&schema);
     let view = schema.read(&observation);
@@ -119,7 +119,7 @@ fn scores_equal_expected_weeks_at_the_mean_shelf() {
     let mut scores = Vec::new();
     model.score(&view, &catalogue, &mut scores);
     for (offer, score) in catalogue.offers().iter().zip(&scores) {
-        let week = plan_of(&model, &observation, &[0.05, 0.2], offer).expected();
+        let week = plan_of(&model, &observation, &[0.0625, 0.25], offer).expected();
         let (cost, alive) = (offer.contact_cost, model.alive(&view));
         let spent = alive * (week.promotion_cost - cost) + cost;
         let expected = alive * (week.contribution + cost) - cost - view.budget_price() * spent;
