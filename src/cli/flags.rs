@@ -64,6 +64,8 @@ pub(super) enum Command {
     Export(Release),
     /// Decide for every customer of a history with an exported policy
     Score(Score),
+    /// Find the price at which a trained policy keeps to a promotion budget
+    Budget(Budget),
     /// Write the report
     Report,
     /// Write a commented config to start from
@@ -117,12 +119,26 @@ pub(super) struct Score {
     /// Decide for the week that holds this day: only the weeks before it are read
     #[arg(long, value_name = "DATE")]
     pub(super) as_of: String,
+    /// Price of a unit of promotion cost that keeps to a budget, as `promopt budget` finds it
+    #[arg(long, value_name = "PRICE", default_value_t = 0.0)]
+    pub(super) budget_price: f64,
     /// Shelf discounts planned for that week: a CSV of `category,depth`. A usual week without it
     #[arg(long, value_name = "FILE")]
     pub(super) shelf: Option<PathBuf>,
     /// Where to write `customer_id, offer_id, propensity, expected_margin, reason, offer`
     #[arg(long, value_name = "FILE", default_value = "actions.csv")]
     pub(super) out: PathBuf,
+}
+
+/// Flags of `budget`.
+#[derive(Debug, Args)]
+pub(super) struct Budget {
+    /// Promotion spend (discounts given through offers, and contacts) per customer-week, money
+    #[arg(long, value_name = "MONEY")]
+    pub(super) spend: f64,
+    /// A trained policy by name; the leaderboard's winner without it
+    #[arg(long, value_name = "NAME")]
+    pub(super) policy: Option<String>,
 }
 
 /// Flags of `init`.

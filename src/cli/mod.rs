@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
 mod arena;
+mod budget;
 mod envs;
 mod exit;
 mod flags;
@@ -52,6 +53,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Export(args) => stages::export(shared, args.require_approval),
         Command::Report => stages::until(shared, Stage::Report),
         Command::Score(args) => tools::score(shared, args),
+        Command::Budget(args) => budget::budget(shared, args),
         Command::Init(args) => tools::init(args),
         Command::Forget(args) => forget::forget(shared, args),
         Command::Check => tools::check(shared),

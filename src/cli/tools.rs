@@ -20,6 +20,7 @@ pub(super) fn score(shared: &Shared, args: &Score) -> Result<(), Failure> {
         as_of: &args.as_of,
         out: &args.out,
         data: resolved.config.data.as_ref(),
+        budget_price: args.budget_price,
         shelf: args.shelf.as_deref(),
         seed: resolved.config.seed,
     };

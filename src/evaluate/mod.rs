@@ -5,11 +5,12 @@
 //! yield per-decision contributions, [`interval`] turns them into cluster-robust intervals, and
 //! [`overlap`] decides whether the numbers may be shown at all ([`off_policy`] puts it together).
 //! *What happens in simulated worlds?* [`ab_test`] compares arms with common random numbers and
-//! [`leaderboard`] ranks them. *What do published results say?* [`arena`] plays the same world.
+//! [`leaderboard`] ranks them, [`budget`] finds the price at which one stays within a budget. *What do published results say?* [`arena`] plays the same world.
 //! *May it ship?* [`gate`] answers. Nothing here does input or output.
 
 pub mod ab_test;
 pub mod arena;
+pub mod budget;
 pub mod direct;
 pub mod doubly_robust;
 pub mod error;

@@ -40,6 +40,12 @@ impl Stage {
         Self { world, config, seed, budget_price: 0.0 }
     }
 
+    /// The same stage at a budget price λ.
+    #[must_use]
+    pub fn at_price(&self, budget_price: f64) -> Self {
+        Self { budget_price, ..self.clone() }
+    }
+
     /// The world that is played.
     #[must_use]
     pub fn world(&self) -> &PromotionWorld {

@@ -3,6 +3,7 @@
 use crate::data::DataError;
 use crate::demand::DemandError;
 use crate::evaluate::EvaluateError;
+use crate::evaluate::budget::BudgetError;
 use crate::features::PersonaError;
 use crate::report::ReportError;
 use promopt_agents::AgentError;
@@ -40,6 +41,9 @@ pub enum RunError {
     /// Judging failed.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
+    /// No price fits the budget.
+    #[error(transparent)]
+    Budget(#[from] BudgetError),
     /// The policy bundle cannot be written or read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -111,6 +115,7 @@ impl RunError {
             Self::Config(_)
                 | Self::World(_)
                 | Self::Demand(DemandError::Catalogue(_) | DemandError::NoOffers)
+                | Self::Budget(BudgetError::Amount(_) | BudgetError::Deaf { .. })
         ) || matches!(self, Self::Agent(AgentError::InvalidConfig { .. }))
     }
 }

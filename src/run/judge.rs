@@ -8,6 +8,7 @@ use super::load::TrainedPolicy;
 use super::stage::{Job, Stage};
 use crate::demand::Ground;
 use crate::demand::world::evenly;
+use crate::evaluate::budget::{BudgetPrice, price_for_budget};
 use crate::evaluate::rollout::{ActionMix, Stage as Playground};
 use crate::evaluate::{
     ArmOutcomes, Comparison, GateDecision, GateQuestion, Leaderboard, OpeInput, OpeReport,
@@ -99,6 +100,41 @@ fn simulated_test(
         arms,
     };
     Ok(SimulatedTest::new(outcomes)?)
+}
+
+/// The price at which a trained policy (the leaderboard's winner when not named) keeps to a budget
+/// of promotion spend per customer-week, in the worlds of the leaderboard.
+///
+/// # Errors
+/// [`RunError`] when no such policy was trained, or none of its prices fits the budget.
+pub fn budget_price(
+    job: &Job<'_>,
+    policy: Option<&str>,
+    spend: f64,
+) -> Result<(String, BudgetPrice), RunError> {
+    let name = match policy {
+        Some(name) => name.to_owned(),
+        None => job.judged()?.chosen,
+    };
+    let policies = job.trained()?;
+    let Some(policy) = policies.iter().find(|policy| policy.name == name) else {
+        let known: Vec<&str> = policies.iter().map(|policy| policy.name.as_str()).collect();
+        return Err(RunError::Config(format!(
+            "expected one of {known:?} for --policy, got `{name}`"
+        )));
+    };
+    let history = job.history()?;
+    let actions = job.actions(&history)?;
+    let (schema, timeline) = (job.schema(&history)?, job.persona_timeline()?);
+    let ground = Ground::new(&history, &actions, schema, &timeline, &job.config.guardrails);
+    let (settings, environment) = (&job.config.judge, &job.config.environment);
+    let (lapse, n_customers) = (environment.lapse_weeks, settings.leaderboard_customers);
+    let (world, _) = arena(&ground, &job.fitted()?.judge, lapse, n_customers);
+    let config = PromotionConfig { expected_reward: true, ..environment.clone() };
+    let (seed, weeks) = (SeedTree::new(job.config.seed).child("leaderboard"), config.horizon);
+    let playground = Playground::new(Arc::new(world), config, seed);
+    let found = price_for_budget(&playground, &policy.policy, spend, weeks, settings.level)?;
+    Ok((name, found))
 }
 
 /// Plays every policy on the same customers, and evaluates the winner on the log.

@@ -8,7 +8,7 @@ mod fit;
 pub mod folder;
 pub mod forget;
 mod from_log;
-mod judge;
+pub mod judge;
 mod learn;
 pub mod lift;
 pub mod load;

@@ -28,6 +28,8 @@ pub struct ScoreRequest<'a> {
     pub out: &'a Path,
     /// Mapping of the tables; canonical names when absent.
     pub data: Option<&'a DataConfig>,
+    /// Price λ of a unit of promotion cost; 0 without a budget.
+    pub budget_price: f64,
     /// CSV of the shelf discounts planned for the week, `category, depth`; a usual week without one.
     pub shelf: Option<&'a Path>,
     /// Seed of policies that draw.
@@ -135,7 +137,7 @@ pub fn decide_all(request: &ScoreRequest<'_>) -> Result<Vec<CustomerDecision>, R
         let context = ObservationContext {
             persona: personas.assign(features.row(customer)),
             season: week_season(&manifest.observation_schema, history.first_week, n_weeks),
-            budget_price: 0.0,
+            budget_price: request.budget_price,
             shelf: &shelf,
         };
         let mut rng = seed.child(id).stream();
@@ -153,7 +155,8 @@ fn read_plan(path: &Path, schema: &ObservationSchema) -> Result<Vec<f64>, RunErr
     let wrong = |line: u64, what: String| {
         let shown = path.display();
         RunError::Config(format!(
-            "{shown}, line {line}: {what}; a plan has the header `category,depth` and a share off              such as 0.2 for each category that is not as usual"
+            "{shown}, line {line}: {what}; a plan has the header `category,depth` and a share off \
+             such as 0.2 for each category that is not as usual"
         ))
     };
     let bytes = std::fs::read(path).map_err(RunError::io("read", path))?;

@@ -33,7 +33,10 @@ fn decide_with(
     finished().ended.succeeds();
     let policy = finished().run.join("policy");
     let out = Path::new("unused.csv");
-    decide_all(&ScoreRequest { policy: &policy, history, as_of, out, data: None, shelf, seed: 7 })
+    let (policy, budget_price) = (policy.as_path(), 0.0);
+    let data = None;
+    let request = ScoreRequest { policy, history, as_of, out, data, budget_price, shelf, seed: 7 };
+    decide_all(&request)
 }
 
 #[test]
