@@ -62,6 +62,14 @@ pub enum BudgetError {
     Evaluate(#[from] EvaluateError),
 }
 
+impl BudgetError {
+    /// Whether what was asked for is at fault.
+    #[must_use]
+    pub fn is_config(&self) -> bool {
+        matches!(self, Self::Amount(_) | Self::Deaf { .. })
+    }
+}
+
 /// Means per customer over draws, by customer.
 fn by_customer(
     played: &[Vec<EpisodeTotals>],

@@ -43,7 +43,7 @@ pub enum RunError {
     Evaluate(#[from] EvaluateError),
     /// No price fits the budget.
     #[error(transparent)]
-    Budget(#[from] BudgetError),
+    Budget(#[from] Box<BudgetError>),
     /// The policy bundle cannot be written or read.
     #[error(transparent)]
     Bundle(#[from] BundleError),
@@ -115,7 +115,7 @@ impl RunError {
             Self::Config(_)
                 | Self::World(_)
                 | Self::Demand(DemandError::Catalogue(_) | DemandError::NoOffers)
-                | Self::Budget(BudgetError::Amount(_) | BudgetError::Deaf { .. })
         ) || matches!(self, Self::Agent(AgentError::InvalidConfig { .. }))
+            || matches!(self, Self::Budget(inner) if inner.is_config())
     }
 }

@@ -133,7 +133,8 @@ pub fn budget_price(
     let config = PromotionConfig { expected_reward: true, ..environment.clone() };
     let (seed, weeks) = (SeedTree::new(job.config.seed).child("leaderboard"), config.horizon);
     let playground = Playground::new(Arc::new(world), config, seed);
-    let found = price_for_budget(&playground, &policy.policy, spend, weeks, settings.level)?;
+    let found = price_for_budget(&playground, &policy.policy, spend, weeks, settings.level)
+        .map_err(Box::new)?;
     Ok((name, found))
 }
 
