@@ -128,7 +128,7 @@ impl Behaviour {
 pub struct BehaviourCompared {
     /// All customers together.
     pub all: Compared,
-    /// Persona and comparison, by persona; those below [`CUSTOMERS_MIN`] customers are left out.
+    /// Persona and comparison, by persona; those below ten customers are left out.
     pub personas: Vec<(usize, Compared)>,
 }
 
