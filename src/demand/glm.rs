@@ -6,7 +6,7 @@
 //! Reference: McCullagh and Nelder 1989, §2.5; Gelman et al. 2013, §16 (penalty as prior); Lawless
 //! 1987 (negative binomial).
 
-use crate::cholesky;
+use crate::evaluate::cholesky;
 use promopt_envs::retail::demand::features::Sign;
 use rayon::prelude::*;
 use std::ops::Range;

@@ -10,7 +10,7 @@
 //! Miller 2011 (two ways of clustering).
 
 use super::glm::{Family, GlmFit, Prior, Sample, dot};
-use crate::cholesky;
+use crate::evaluate::cholesky;
 
 /// Lower factor `L` of the covariance `L Lᵀ` of the coefficients, row-major `[p × p]`.
 ///

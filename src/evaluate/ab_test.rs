@@ -344,7 +344,7 @@ pub(super) mod tests {
 
     /// A test with 25 customers, 4 worlds and 2 weeks; each arm adds its bonus (plus a little that
     /// varies by customer and world) to what everybody brings. Persona `rare` has 5 customers.
-    pub(in crate::evaluate) fn test_with(arms: &[(&str, f64)]) -> SimulatedTest {
+    pub(crate) fn test_with(arms: &[(&str, f64)]) -> SimulatedTest {
         SimulatedTest::new(outcomes(arms)).expect("the outcomes are valid")
     }
 

@@ -4,7 +4,7 @@
 
 /// Lower factor `L` with `L Lᵀ = matrix`, its upper triangle zero. `None` when a pivot is not
 /// positive, that is when the matrix is singular or indefinite at working precision.
-pub(crate) fn factor(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
+pub fn factor(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
     for row in 0..n {
         for column in 0..=row {
             let (upper, lower) = matrix.split_at(row * n);
@@ -28,7 +28,7 @@ pub(crate) fn factor(mut matrix: Vec<f64>, n: usize) -> Option<Vec<f64>> {
 }
 
 /// Solves `L Lᵀ x = right` from the factor.
-pub(crate) fn solve_factored(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
+pub fn solve_factored(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
     let n = right.len();
     for row in 0..n {
         let known: f64 = (0..row).map(|k| factor[row * n + k] * right[k]).sum();
@@ -38,7 +38,7 @@ pub(crate) fn solve_factored(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
 }
 
 /// Solves `Lᵀ x = right`: turns standard normals into draws with covariance `(L Lᵀ)⁻¹`.
-pub(crate) fn back_substitute(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
+pub fn back_substitute(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
     let n = right.len();
     for row in (0..n).rev() {
         let known: f64 = (row + 1..n).map(|k| factor[k * n + row] * right[k]).sum();
@@ -48,7 +48,7 @@ pub(crate) fn back_substitute(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
 }
 
 /// Solves `matrix · x = right`; `None` as for [`factor`].
-pub(crate) fn solve(matrix: Vec<f64>, right: Vec<f64>) -> Option<Vec<f64>> {
+pub fn solve(matrix: Vec<f64>, right: Vec<f64>) -> Option<Vec<f64>> {
     Some(solve_factored(&factor(matrix, right.len())?, right))
 }
 

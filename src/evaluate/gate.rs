@@ -132,7 +132,7 @@ fn objections_to_worlds(evaluation: &[u64], training: &[u64]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::ab_test::tests::test_with;
+    use crate::ab_test::tests::test_with;
 
     fn decide(arms: &[(&str, f64)], training_worlds: &[u64]) -> GateDecision {
         let (policy, current, control) = ("dqn", "today", "none");

@@ -1,15 +1,12 @@
 //! Intervals for means of decisions that come in clusters, one cluster per customer.
 
+use super::distributions::student;
 use super::error::EvaluateError;
 use super::logged::LoggedDecisions;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// Confidence level used when nobody asks for another.
 pub const DEFAULT_LEVEL: f64 = 0.95;
-
-/// From here on t quantiles are expanded about the normal ones.
-const LARGE_DEGREES_OF_FREEDOM: f64 = 500.0;
 
 /// An estimate with its two-sided confidence interval, in the unit of the estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,7 +27,8 @@ impl Interval {
     /// `estimate ± t · standard_error` with the t quantile of the given degrees of freedom.
     ///
     /// # Errors
-    /// [`EvaluateError::InvalidSetting`] when the level is not in `(0, 1)`.
+    /// [`EvaluateError::InvalidSetting`] when the level is not in `(0, 1)` or no degree of
+    /// freedom is left.
     pub fn student(
         estimate: f64,
         standard_error: f64,
@@ -44,7 +42,14 @@ impl Interval {
                 found: level,
             });
         }
-        let reach = t_quantile(0.5 + level / 2.0, degrees_of_freedom)? * standard_error;
+        if degrees_of_freedom.is_nan() || degrees_of_freedom <= 0.0 {
+            return Err(EvaluateError::InvalidSetting {
+                name: "degrees_of_freedom",
+                expected: "a number above 0",
+                found: degrees_of_freedom,
+            });
+        }
+        let reach = student::two_sided(level, degrees_of_freedom) * standard_error;
         let (lower, upper) = (estimate - reach, estimate + reach);
         Ok(Self { estimate, lower, upper, level, standard_error })
     }
@@ -88,29 +93,6 @@ pub(super) fn cluster_sum_of_squares(deviations: &[f64], log: &LoggedDecisions) 
     sums.iter().map(|sum| sum * sum).sum()
 }
 
-/// The quantile of Student's t distribution.
-///
-/// # Errors
-/// [`EvaluateError::InvalidSetting`] when the degrees of freedom are not above 0.
-fn t_quantile(probability: f64, degrees_of_freedom: f64) -> Result<f64, EvaluateError> {
-    if degrees_of_freedom > LARGE_DEGREES_OF_FREEDOM {
-        // statrs loses three digits here. Expansion about the normal quantile z (Abramowitz and
-        // Stegun 1964, 26.7.5), whose next term is below 1e-8.
-        let z = Normal::standard().inverse_cdf(probability);
-        let first = (z.powi(3) + z) / (4.0 * degrees_of_freedom);
-        let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-        return Ok(z + first + second / degrees_of_freedom.powi(2));
-    }
-    match StudentsT::new(0.0, 1.0, degrees_of_freedom) {
-        Ok(distribution) => Ok(distribution.inverse_cdf(probability)),
-        Err(_) => Err(EvaluateError::InvalidSetting {
-            name: "degrees_of_freedom",
-            expected: "a number above 0",
-            found: degrees_of_freedom,
-        }),
-    }
-}
-
 /// The arithmetic mean; NaN for nothing.
 pub(super) fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
@@ -119,7 +101,7 @@ pub(super) fn mean(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::logged::LoggedTable;
+    use crate::logged::LoggedTable;
 
     fn log(clusters: Vec<u32>) -> LoggedDecisions {
         let n = clusters.len();
@@ -135,24 +117,6 @@ mod tests {
             sequence: None,
         })
         .expect("the table is valid")
-    }
-
-    #[test]
-    fn quantiles_agree_with_the_printed_tables() {
-        let table = [(1.0, 12.706_205), (4.0, 2.776_445), (1e3, 1.962_339), (5e6, 1.959_964)];
-        for (degrees, expected) in table {
-            let found = t_quantile(0.975, degrees).expect("degrees are positive");
-            assert!((found - expected).abs() < 1e-6, "{degrees}: {found}");
-        }
-    }
-
-    #[test]
-    fn quantiles_have_no_jump_where_the_expansion_takes_over() {
-        for probability in [0.6, 0.95, 0.975, 0.995] {
-            let below = t_quantile(probability, LARGE_DEGREES_OF_FREEDOM).expect("positive");
-            let above = t_quantile(probability, LARGE_DEGREES_OF_FREEDOM + 1e-6).expect("positive");
-            assert!((below - above).abs() < 1e-6, "{probability}: {below} and {above}");
-        }
     }
 
     #[test]

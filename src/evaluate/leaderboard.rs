@@ -119,7 +119,7 @@ impl Leaderboard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::ab_test::tests::test_with;
+    use crate::ab_test::tests::test_with;
 
     fn board(arms: &[(&str, f64)]) -> Leaderboard {
         let simple_rules = vec!["always".to_owned()];

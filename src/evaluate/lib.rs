@@ -11,10 +11,13 @@
 pub mod ab_test;
 pub mod arena;
 pub mod budget;
+pub mod cholesky;
 pub mod direct;
+pub mod distributions;
 pub mod doubly_robust;
 pub mod error;
 pub mod estimator;
+pub mod experiment;
 pub mod gate;
 pub mod interval;
 pub mod ips;

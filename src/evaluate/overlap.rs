@@ -218,7 +218,7 @@ fn support_gap(input: &OpeInput<'_>) -> (f64, Vec<usize>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{LoggedDecisions, LoggedTable, RewardPredictions, TargetProbabilities};
+    use crate::{LoggedDecisions, LoggedTable, RewardPredictions, TargetProbabilities};
 
     /// `n` decisions of two actions, three exist; target plays action 1 with `focus`, else 0.
     fn diagnostics(n: usize, focus: f64, third: f64, logged: bool) -> OverlapDiagnostics {

@@ -266,7 +266,7 @@ impl<'a> Design<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::logged::LoggedTable;
+    use crate::logged::LoggedTable;
 
     /// 200 customers with two decisions each; reward = 2 + 3x + a·(1 + x), without noise, but with
     /// `bonus` for the first customer. Observed is `x + shift`.

@@ -103,7 +103,7 @@ fn check_distribution(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::logged::LoggedTable;
+    use crate::logged::LoggedTable;
     use promopt_policies::ActionDistribution;
 
     fn log() -> LoggedDecisions {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cluster_error::{ClusterError, in_range, same_length};
 use super::matrix::Matrix;
-use crate::cholesky;
+use crate::evaluate::cholesky;
 
 /// Shape of the components.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@
 //! one week it may gain in the next. The variance of β is the larger of the model's, scaled by
 //! Pearson's dispersion, and the sandwich over products (Liang and Zeger 1986).
 
-use crate::cholesky;
+use crate::evaluate::cholesky;
 
 /// Features of the shelf, in the order of `ShelfProduct::features`.
 pub(super) const N_FEATURES: usize = 4;

@@ -64,7 +64,7 @@ impl Shared {
         for k in 0..s {
             let pulled = |j: usize| prior.precision[j] * self.spread[j * s + k];
             let right = (0..p).map(|j| if j < s { pulled(j) } else { 0.0 }).collect();
-            let moved = crate::cholesky::solve_factored(&fit.factor, right);
+            let moved = crate::evaluate::cholesky::solve_factored(&fit.factor, right);
             (0..p).for_each(|j| lean[j * s + k] = moved[j]);
         }
         lean

@@ -17,7 +17,7 @@ use super::level::Level;
 use super::panel::Panel;
 use super::pool::Spread;
 use super::regress::{Regression, Rows};
-use crate::cholesky;
+use crate::evaluate::cholesky;
 use crate::demand::DemandError;
 use rayon::prelude::*;
 use std::collections::BTreeMap;

@@ -6,7 +6,7 @@
 //! `V_store + V_week + V_row`, which is positive definite and errs on the wide side (Davezies,
 //! D'Haultfœuille and Guyonvarch 2021 on leaving the intersection in).
 
-use crate::cholesky;
+use crate::evaluate::cholesky;
 
 /// A column whose variance is explained to this part by those before it cannot be told apart.
 const COLLINEAR: f64 = 1e-6;

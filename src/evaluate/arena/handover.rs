@@ -2,8 +2,8 @@
 
 use super::learners::Student;
 use super::log::{ArenaLog, Observed};
-use crate::evaluate::EvaluateError;
-use crate::evaluate::interval::mean;
+use crate::EvaluateError;
+use crate::interval::mean;
 use promopt_envs::arena::ArenaReward;
 use promopt_envs::{ActionId, SeedTree};
 use promopt_policies::LinearScores;

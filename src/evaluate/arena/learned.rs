@@ -5,7 +5,7 @@ use super::learners::{DISCOUNT, OTHER_DISCOUNTS, margin_name};
 use super::oracle::{N_GOALS, names};
 use super::verdicts::Verdict;
 use super::{ArenaComparison, ArenaRow, MARGIN_RATES, Totals, over_worlds};
-use crate::evaluate::{EvaluateError, Interval};
+use crate::{EvaluateError, Interval};
 use serde::{Deserialize, Serialize};
 
 /// Revenue over random that each kind of agent has to reach; published were 1.259, 1.259 and 0.956.

@@ -7,7 +7,7 @@ use super::arms::Arm;
 use super::handover::{best_fixed, proven_better};
 use super::log::{ArenaLog, LoggedWeek, Observed};
 use super::{MARGIN_RATES, Stage};
-use crate::evaluate::EvaluateError;
+use crate::EvaluateError;
 use promopt_agents::schedule::Linear;
 use promopt_agents::{
     Agent, AgentError, DqnAgent, DqnConfig, LinUcb, LinUcbConfig, Normalisation, Snapshot,

@@ -2,7 +2,7 @@
 
 use super::arms::Arm;
 use super::{ArenaProtocol, MARGIN_RATES, Stage};
-use crate::evaluate::EvaluateError;
+use crate::EvaluateError;
 use promopt_envs::arena::{ArenaWorld, CustomerState, ExpectedWeek, WeekNoise};
 use promopt_envs::{ActionId, EnvError, SeedTree};
 use rayon::prelude::*;

@@ -121,7 +121,7 @@ pub fn agents() -> Vec<Published> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::arena::arms::standard;
+    use crate::arena::arms::standard;
     use promopt_envs::arena::ArenaConfig;
 
     #[test]

@@ -3,7 +3,7 @@
 use super::arms::NONE;
 use super::published::{Published, paper, replication};
 use super::{ArenaComparison, ArenaRow, MARGIN_RATES, Totals, over_worlds};
-use crate::evaluate::EvaluateError;
+use crate::EvaluateError;
 use serde::{Deserialize, Serialize};
 
 /// Two figures agree within this many standard errors of their difference.
@@ -124,7 +124,7 @@ fn margin(rows: &[ArenaRow]) -> Option<Verdict> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::Interval;
+    use crate::Interval;
 
     fn interval(estimate: f64, error: f64) -> Interval {
         Interval::student(estimate, error, 9.0, 0.95).expect("valid")

@@ -4,7 +4,7 @@
 //! Made for mean negative log-likelihoods by the logarithms of their parameters: values near 1,
 //! minima within [`BOUND`] of 0.
 
-use crate::cholesky;
+use crate::evaluate::cholesky;
 
 /// Size of a variable beyond which it counts as run off; the function is raised there by the
 /// square of the excess, so that a minimum exists.
