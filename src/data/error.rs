@@ -61,6 +61,45 @@ pub enum DataError {
         /// Empty, or `; did you mean ...?`.
         hint: Box<str>,
     },
+    /// A file that a command names cannot be opened or its format is broken.
+    #[error("cannot read {}: {reason}", file.display())]
+    CannotRead {
+        /// The file.
+        file: PathBuf,
+        /// What the system or the decoder said.
+        reason: String,
+    },
+    /// A column that a command names is not in the file.
+    #[error(
+        "expected column `{column}` in {}, found {found}{hint}; name one of them", file.display()
+    )]
+    NoSuchColumn {
+        /// The file.
+        file: PathBuf,
+        /// Name or pattern looked for.
+        column: String,
+        /// The columns of the file.
+        found: Box<str>,
+        /// Empty, or `; did you mean ...?`.
+        hint: Box<str>,
+    },
+    /// A cell of a file that a command names.
+    #[error(
+        "expected {expected}, found {found} in {} row {row} column `{column}`; correct the row or \
+         name another column", file.display()
+    )]
+    Cell {
+        /// The file.
+        file: PathBuf,
+        /// Row of the file, counted from 1, where a CSV header is row 1.
+        row: usize,
+        /// Column of the file.
+        column: String,
+        /// What would be accepted.
+        expected: &'static str,
+        /// The value.
+        found: String,
+    },
     /// A value, or a whole Parquet column, has the wrong type.
     #[error(
         "expected {expected}, found {found} in {} row {row} column `{column}`; correct the row \

@@ -7,6 +7,7 @@
 
 mod aggregate;
 pub mod anomaly;
+pub mod any_table;
 mod assemble;
 pub mod assess;
 mod batch;

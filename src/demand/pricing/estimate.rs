@@ -17,8 +17,8 @@ use super::level::Level;
 use super::panel::Panel;
 use super::pool::Spread;
 use super::regress::{Regression, Rows};
-use crate::evaluate::cholesky;
 use crate::demand::DemandError;
+use crate::evaluate::cholesky;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
