@@ -87,11 +87,11 @@ impl Product<'_> {
         self.panel.resize(self.depth * width, 0.0);
         let right = self.right;
         if right.transposed {
-            for (at, row) in
-                right.values.chunks_exact(right.width).skip(first).take(used).enumerate()
-            {
-                let column = self.panel.iter_mut().skip(at).step_by(width);
-                column.zip(row).for_each(|(to, from)| *to = *from);
+            let rows = &right.values[first * right.width..];
+            for (k, to) in self.panel.chunks_exact_mut(width).enumerate() {
+                for (at, to) in to[..used].iter_mut().enumerate() {
+                    *to = rows[at * right.width + k];
+                }
             }
         } else {
             let rows = right.values.chunks_exact(right.width);
@@ -145,23 +145,36 @@ impl Product<'_> {
                 }
             }
         }
-        let mut sums = self.accumulate::<S, ROWS, VECTORS>(simd, first_row, sums);
-        for (q, sum) in sums.iter_mut().enumerate() {
-            match self.finish {
-                Finish::Keep => {}
-                Finish::Relu => relu(simd, sum),
-                Finish::Gate(gate) => {
-                    let gate = load::<S, VECTORS>(simd, &gate[span(q)]);
-                    for v in 0..VECTORS {
-                        let zero = simd.splat_f32s(0.0);
-                        let open = simd.greater_than_f32s(gate[v], zero);
-                        sum[v] = simd.select_f32s(open, sum[v], zero);
-                    }
-                }
-            }
-            store::<S, VECTORS>(simd, &mut self.output[span(q)], sum);
+        let sums = self.accumulate::<S, ROWS, VECTORS>(simd, first_row, sums);
+        for q in 0..ROWS {
+            let span = span(q);
+            let sum = self.finished::<S, VECTORS>(simd, span.clone(), sums[q]);
+            store::<S, VECTORS>(simd, &mut self.output[span], &sum);
         }
         ROWS
+    }
+
+    /// What becomes of the sums of one row of a tile.
+    #[inline(always)]
+    fn finished<S: Simd, const VECTORS: usize>(
+        &self,
+        simd: S,
+        span: std::ops::Range<usize>,
+        mut sum: [S::f32s; VECTORS],
+    ) -> [S::f32s; VECTORS] {
+        let zero = simd.splat_f32s(0.0);
+        match self.finish {
+            Finish::Keep => {}
+            Finish::Relu => relu(simd, &mut sum),
+            Finish::Gate(gate) => {
+                let gate = load::<S, VECTORS>(simd, &gate[span]);
+                for v in 0..VECTORS {
+                    let open = simd.greater_than_f32s(gate[v], zero);
+                    sum[v] = simd.select_f32s(open, sum[v], zero);
+                }
+            }
+        }
+        sum
     }
 
     /// The sums of one tile. They go in and out by value: an array that is also indexed by a
@@ -175,9 +188,9 @@ impl Product<'_> {
     ) -> [[S::f32s; VECTORS]; ROWS] {
         let panel = S::as_simd_f32s(self.panel).0.as_chunks::<VECTORS>().0;
         if self.left.transposed {
-            let rows = self.left.values.chunks_exact(self.left.width);
-            for (row, right) in rows.zip(panel) {
-                let row = &row[first_row..first_row + ROWS];
+            // By index: an iterator over both would be called, and the sums kept in memory for it.
+            for (k, right) in panel.iter().enumerate() {
+                let row = &self.left.values[k * self.left.width + first_row..][..ROWS];
                 for q in 0..ROWS {
                     multiply_add(simd, row[q], right, &mut sums[q]);
                 }
@@ -298,9 +311,9 @@ fn multiply_add<S: Simd, const VECTORS: usize>(
 #[inline(always)]
 fn relu<S: Simd, const VECTORS: usize>(simd: S, sum: &mut [S::f32s; VECTORS]) {
     let zero = simd.splat_f32s(0.0);
-    for value in sum {
-        let below = simd.less_than_f32s(*value, zero);
-        *value = simd.select_f32s(below, zero, *value);
+    for v in 0..VECTORS {
+        let below = simd.less_than_f32s(sum[v], zero);
+        sum[v] = simd.select_f32s(below, zero, sum[v]);
     }
 }
 
