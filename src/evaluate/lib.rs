@@ -26,6 +26,7 @@ pub mod logged;
 pub mod off_policy;
 pub mod overlap;
 pub mod paired;
+pub mod propensity;
 pub mod reward_model;
 pub mod rollout;
 pub mod target;
