@@ -82,7 +82,13 @@ fn packages() -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn crates_depend_only_on_those_to_their_left() {
-    const ORDER: [&str; 4] = ["promopt-envs", "promopt-policies", "promopt-agents", "promopt"];
+    const ORDER: [&str; 5] = [
+        "promopt-envs",
+        "promopt-policies",
+        "promopt-agents",
+        "promopt-evaluate",
+        "promopt",
+    ];
     let rank = |name: &str| ORDER.iter().position(|known| *known == name);
     let mut broken = Vec::new();
     for (package, dependencies) in packages() {
@@ -94,7 +100,7 @@ fn crates_depend_only_on_those_to_their_left() {
         let wrong = dependencies.iter().filter(right);
         broken.extend(wrong.map(|name| format!("{package} depends on {name}")));
     }
-    demand_none(&broken, "the arrow is envs <- policies <- agents <- promopt; move the code left");
+    demand_none(&broken, "the arrow is envs <- policies <- agents <- evaluate <- promopt; move the code left");
 }
 
 #[test]
@@ -185,7 +191,8 @@ fn candle_stays_in_agents() {
 
 #[test]
 fn only_the_command_line_prints_and_picks_exit_codes() {
-    let rooms = ["src/cli", "src/main.rs", "tests", "benches", "examples"];
+    let rooms =
+        ["src/cli", "src/main.rs", "src/evaluate/golden", "tests", "benches", "examples"];
     let names = ["println", "print", "eprintln", "eprint", "process::exit"];
     let called = |line: &str| {
         let name = first_named(line, &names)?;
