@@ -22,6 +22,7 @@ mod column;
 pub mod config;
 #[cfg(test)]
 mod config_tests;
+pub mod decision_tables;
 mod decisions;
 mod deliver;
 #[cfg(test)]

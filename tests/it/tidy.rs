@@ -82,13 +82,8 @@ fn packages() -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn crates_depend_only_on_those_to_their_left() {
-    const ORDER: [&str; 5] = [
-        "promopt-envs",
-        "promopt-policies",
-        "promopt-agents",
-        "promopt-evaluate",
-        "promopt",
-    ];
+    const ORDER: [&str; 5] =
+        ["promopt-envs", "promopt-policies", "promopt-agents", "promopt-evaluate", "promopt"];
     let rank = |name: &str| ORDER.iter().position(|known| *known == name);
     let mut broken = Vec::new();
     for (package, dependencies) in packages() {
@@ -100,7 +95,10 @@ fn crates_depend_only_on_those_to_their_left() {
         let wrong = dependencies.iter().filter(right);
         broken.extend(wrong.map(|name| format!("{package} depends on {name}")));
     }
-    demand_none(&broken, "the arrow is envs <- policies <- agents <- evaluate <- promopt; move the code left");
+    demand_none(
+        &broken,
+        "the arrow is envs <- policies <- agents <- evaluate <- promopt; move the code left",
+    );
 }
 
 #[test]
@@ -191,8 +189,7 @@ fn candle_stays_in_agents() {
 
 #[test]
 fn only_the_command_line_prints_and_picks_exit_codes() {
-    let rooms =
-        ["src/cli", "src/main.rs", "src/evaluate/golden", "tests", "benches", "examples"];
+    let rooms = ["src/cli", "src/main.rs", "src/evaluate/golden", "tests", "benches", "examples"];
     let names = ["println", "print", "eprintln", "eprint", "process::exit"];
     let called = |line: &str| {
         let name = first_named(line, &names)?;
