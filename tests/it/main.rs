@@ -1,6 +1,7 @@
 //! Integration tests: mostly whole commands through the compiled program.
 
 mod bad_input;
+mod evidence;
 mod fitted_world;
 mod forget;
 mod fuzz;

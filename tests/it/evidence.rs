@@ -1,0 +1,140 @@
+//! Can logged decisions speak of another policy at all? The verdict on two real data sets: campaigns
+//! that were targeted, and an experiment that was dealt by chance.
+
+use crate::real_data;
+use promopt::data::any_table::{AnyTable, ColumnKind};
+use promopt::data::decision_tables::{DecisionLog, LogColumns};
+use promopt::evaluate::OverlapVerdict;
+use promopt::evaluate::propensity::{Assignments, EstimatedPropensities, PropensitySettings};
+use std::path::Path;
+
+type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+/// Weeks before a campaign that a household must have been seen for.
+const SEEN: usize = 4;
+
+/// Who was sent each personalised campaign, with what was known of the household when it began.
+fn targeted_campaigns(
+    folder: &Path,
+) -> Result<(Vec<f32>, Vec<usize>, Vec<usize>), Box<dyn std::error::Error>> {
+    let read = |file: &str, wanted: &[(&str, ColumnKind)]| {
+        AnyTable::open(&folder.join(file)).and_then(|table| table.read(wanted))
+    };
+    let lines = read(
+        "transactions.parquet",
+        &[
+            ("household_id", ColumnKind::Label),
+            ("transaction_timestamp", ColumnKind::Day),
+            ("sales_value", ColumnKind::Number),
+        ],
+    )?;
+    let [households, days, sales] = <[_; 3]>::try_from(lines).map_err(|_| "three columns")?;
+    let (households, days, sales) =
+        (households.into_labels(), days.into_days(), sales.into_numbers());
+    let first = days.iter().copied().min().ok_or("no lines")?;
+    let n_weeks = 1 + ((days.iter().copied().max().ok_or("no lines")? - first) / 7) as usize;
+    let mut spent = vec![vec![0.0; n_weeks]; households.names.len()];
+    for ((household, day), value) in households.codes.iter().zip(&days).zip(&sales) {
+        spent[*household as usize][((day - first) / 7) as usize] += value;
+    }
+    let mut about = read(
+        "campaign_descriptions.parquet",
+        &[
+            ("campaign_id", ColumnKind::Label),
+            ("campaign_type", ColumnKind::Label),
+            ("start_date", ColumnKind::Day),
+        ],
+    )?;
+    let starts = about.pop().ok_or("a date")?.into_days();
+    let types = about.pop().ok_or("a type")?.into_labels();
+    let campaigns = about.pop().ok_or("a campaign")?.into_labels();
+    let mut sent = read(
+        "campaigns.parquet",
+        &[("campaign_id", ColumnKind::Label), ("household_id", ColumnKind::Label)],
+    )?;
+    let to = sent.pop().ok_or("a household")?.into_labels();
+    let which = sent.pop().ok_or("a campaign")?.into_labels();
+    let (mut features, mut actions, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
+    let mut received = vec![0.0_f32; households.names.len()];
+    let mut order: Vec<usize> = (0..starts.len()).collect();
+    order.sort_by_key(|row| starts[*row]);
+    for row in order {
+        let week = ((starts[row] - first) / 7).max(0) as usize;
+        let mut got = vec![false; households.names.len()];
+        for at in (0..which.codes.len()).filter(|at| which.at(*at) == campaigns.at(row)) {
+            if let Ok(household) = households.names.binary_search(&to.at(at).to_owned()) {
+                got[household] = true;
+            }
+        }
+        for household in 0..spent.len() {
+            let past = &spent[household][..week.min(n_weeks)];
+            let Some(begun) = past.iter().position(|money| *money > 0.0) else { continue };
+            if types.at(row) == "Type A" && past.len() - begun >= SEEN {
+                let seen = &past[begun..];
+                let visits = seen.iter().filter(|money| **money > 0.0).count() as f64;
+                let quiet = seen.iter().rev().take_while(|money| **money == 0.0).count() as f64;
+                let weekly = seen.iter().sum::<f64>() / seen.len() as f64;
+                let lately = seen.iter().rev().take(SEEN).sum::<f64>() / SEEN as f64;
+                let known =
+                    [visits / seen.len() as f64, quiet.ln_1p(), weekly.ln_1p(), lately.ln_1p()];
+                features.extend(known.map(|x| x as f32));
+                features.push(received[household]);
+                actions.push(usize::from(got[household]));
+                clusters.push(household);
+            }
+            received[household] += f32::from(u8::from(got[household]));
+        }
+    }
+    Ok((features, actions, clusters))
+}
+
+#[test]
+fn campaigns_that_were_targeted_are_not_taken_for_an_experiment() -> Outcome {
+    let Some(folder) = real_data("complete-journey") else { return Ok(()) };
+    let (features, actions, clusters) = targeted_campaigns(&folder)?;
+    let log = Assignments {
+        features: &features,
+        n_features: 5,
+        actions: &actions,
+        n_actions: 2,
+        clusters: &clusters,
+    };
+    let found = EstimatedPropensities::cross_fit(&log, &PropensitySettings::default())?;
+    let overlap = found.overlap();
+    println!("Complete Journey, Type A: {overlap:?}");
+    assert_ne!(overlap.verdict, OverlapVerdict::Ok);
+    assert!(overlap.actions[1].auc > 0.7 && !overlap.reasons.is_empty());
+    Ok(())
+}
+
+#[test]
+fn an_experiment_dealt_by_chance_is_ok() -> Outcome {
+    let Some(folder) = real_data("hillstrom") else { return Ok(()) };
+    let columns = LogColumns {
+        action: "treatment".into(),
+        reward: "spend".into(),
+        features: ["recency", "history", "mens", "womens", "newbie", "channel", "zip_code"]
+            .map(str::to_owned)
+            .to_vec(),
+        ..LogColumns::default()
+    };
+    let log = DecisionLog::read(&folder.join("hillstrom.csv"), &columns, &[])?;
+    assert_eq!(log.action_names, ["Mens E-Mail", "No E-Mail", "Womens E-Mail"]);
+    let clusters: Vec<usize> = log.customers.iter().map(|c| *c as usize).collect();
+    let log = Assignments {
+        features: &log.features,
+        n_features: log.feature_names.len(),
+        actions: &log.actions,
+        n_actions: 3,
+        clusters: &clusters,
+    };
+    let found = EstimatedPropensities::cross_fit(&log, &PropensitySettings::default())?;
+    println!("Hillstrom: {:?}", found.overlap());
+    assert_eq!(found.overlap().verdict, OverlapVerdict::Ok);
+    // An area under the curve without skill has a standard error of √(1/(12·21k) + 1/(12·43k)),
+    // 0.0024.
+    for action in &found.overlap().actions {
+        assert!(action.auc < 0.5 + 4.0 * 0.0024, "{action:?}");
+    }
+    Ok(())
+}
