@@ -83,6 +83,24 @@ pub enum EvaluateError {
         /// The value.
         found: f64,
     },
+    /// A self-normalised estimator without anything to normalise by.
+    #[error(
+        "expected a decision that the target policy could have taken, found that every weight of \
+         `{estimator}` is 0; use a log that overlaps with the policy, or the direct method"
+    )]
+    NoWeight {
+        /// Name of the estimator.
+        estimator: String,
+    },
+    /// Contributions that do not vary where a variance is divided by.
+    #[error(
+        "expected contributions that vary, found a constant in stratum {stratum}; pool it with \
+         another or use the balanced estimator"
+    )]
+    NoVariance {
+        /// The stratum.
+        stratum: usize,
+    },
     /// A name that is not among the arms of the test, or is there twice.
     #[error("expected {expected}, found `{found}`; the arms are {}", .arms.join(", "))]
     Arm {

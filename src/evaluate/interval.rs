@@ -68,7 +68,7 @@ impl Interval {
 /// is the influence of a decision on the estimate: `x_i − mean(x)` for a plain mean, the linearised
 /// ratio for SNIPS (delta method), so that neither a denominator nor the number of decisions per
 /// customer is treated as fixed. Too narrow with few customers or one that dominates: read
-/// [`overlap`](super::overlap) first. Source: Liang and Zeger 1986; Cameron and Miller 2015.
+/// [`overlap`](super::off_policy::overlap) first. Source: Liang and Zeger 1986; Cameron and Miller 2015.
 ///
 /// # Errors
 /// [`EvaluateError::InvalidSetting`] when the level is not in `(0, 1)`.

@@ -1,18 +1,56 @@
-//! The off-policy read-out: a verdict first, and estimates only when it allows them.
+//! Off-policy evaluation of single decisions: a verdict first, and estimates only when it allows.
+//!
+//! Everything meets in [`Rounds`]: reward, weight and what a model predicts, round by round. Weights
+//! come from [actions](Rounds::of_log), [embeddings of actions](embedding), [continuous
+//! actions](continuous) or [several loggers](loggers); an [estimator] is a weighting of them, a model
+//! or none, a normaliser or none. What it says is read as [moments](Summary) with
+//! [bounds], as an [influence](Influence) per round with cluster-robust intervals, or by
+//! [bootstrap]. [Tuning](tuning) and the [choice] among estimators look at nothing but the log;
+//! [weights], [overlap] and the [distribution] of the reward say how much to believe.
 
-use super::direct::DirectMethod;
-use super::doubly_robust::DoublyRobust;
-use super::error::EvaluateError;
-use super::estimator::{Estimator, OpeInput, estimate};
-use super::interval::{Interval, clustered, mean};
-use super::ips::{InversePropensity, SelfNormalised};
-use super::overlap::{OverlapDiagnostics, OverlapVerdict};
+pub mod bootstrap;
+pub mod bounds;
+pub mod choice;
+pub mod continuous;
+pub mod distribution;
+pub mod embedding;
+pub mod estimator;
+pub mod input;
+pub mod loggers;
+pub mod overlap;
+pub mod propensity;
+pub mod reward_model;
+pub mod rounds;
+mod rows;
+pub mod summary;
+pub mod target;
+pub mod tuning;
+pub mod weights;
+
+#[cfg(test)]
+mod proof_tests;
+
+pub use bootstrap::{Bootstrap, Resampled, Units};
+pub use bounds::{Bound, Range};
+pub use choice::Choice;
+pub use distribution::RewardDistribution;
+pub use estimator::{DM, DR, Estimator, IPS, SNDR, SNIPS, Weighting};
+pub use input::{OpeInput, estimate};
+pub use overlap::{OverlapDiagnostics, OverlapVerdict};
+pub use reward_model::{RewardModelSettings, RewardPredictions};
+pub use rounds::Rounds;
+pub use summary::{Influence, Summary};
+pub use target::TargetProbabilities;
+pub use weights::WeightProfile;
+
+use crate::error::EvaluateError;
+use crate::interval::Interval;
 use serde::{Deserialize, Serialize};
 
 /// One estimator's answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EstimateRow {
-    /// Name of the estimator: `ips`, `snips`, `dm` or `dr`.
+    /// Name of the estimator, such as `ips`, `snips`, `dm` or `dr`.
     pub estimator: String,
     /// Mean reward per decision under the target policy.
     pub value: Interval,
@@ -29,13 +67,18 @@ pub struct OpeReport {
     pub reasons: Vec<String>,
     /// The numbers behind the verdict.
     pub diagnostics: OverlapDiagnostics,
-    /// One row per estimator; empty when the verdict is [`OverlapVerdict::Refuse`].
+    /// Which estimator to read, and why; `None` when the verdict is [`OverlapVerdict::Refuse`].
+    #[serde(default)]
+    pub choice: Option<Choice>,
+    /// One row per estimator, the chosen one among them; empty when the verdict is
+    /// [`OverlapVerdict::Refuse`].
     pub estimates: Vec<EstimateRow>,
     /// Mean logged reward per decision: what the logging policy brought.
     pub on_policy_value: Interval,
 }
 
-/// Judges the target policy with every estimator, unless overlap forbids it.
+/// Judges the target policy with IPS, SNIPS, DM, DR and the estimator that the log chooses, unless
+/// overlap forbids it.
 ///
 /// `propensities_logged` is false when the propensities of the log were estimated afterwards.
 ///
@@ -48,19 +91,33 @@ pub fn judge_logged(
 ) -> Result<OpeReport, EvaluateError> {
     let diagnostics = OverlapDiagnostics::measure(input, propensities_logged);
     let (verdict, reasons) = diagnostics.verdict();
-    let rewards = input.log().rewards();
-    let centre = mean(rewards);
-    let deviations: Vec<f64> = rewards.iter().map(|r| r - centre).collect();
-    let on_policy_value = clustered(centre, &deviations, input.log(), level)?;
-    let estimators: [&dyn Estimator; 4] =
-        [&InversePropensity, &SelfNormalised, &DirectMethod, &DoublyRobust];
-    let mut estimates = Vec::new();
-    if verdict != OverlapVerdict::Refuse {
-        for estimator in estimators {
-            let found = estimate(estimator, input, level)?;
-            let estimator = estimator.name().to_owned();
-            estimates.push(EstimateRow { estimator, value: found.value, uplift: found.uplift });
-        }
+    let on_policy_value =
+        Influence::of_mean(input.log().rewards()).interval(input.log(), level)?;
+    let mut report = OpeReport {
+        verdict,
+        reasons,
+        diagnostics,
+        choice: None,
+        estimates: Vec::new(),
+        on_policy_value,
+    };
+    if verdict == OverlapVerdict::Refuse {
+        return Ok(report);
     }
-    Ok(OpeReport { verdict, reasons, diagnostics, estimates, on_policy_value })
+    let (chosen, choice) = choice::choose(input)?;
+    report.choice = Some(choice);
+    let mut estimators = vec![IPS, SNIPS, DM, DR];
+    if !estimators.contains(&chosen) {
+        estimators.push(chosen);
+    }
+    for estimator in estimators {
+        let found = estimate(&estimator, input, level)?;
+        let estimator = estimator.to_string();
+        report.estimates.push(EstimateRow {
+            estimator,
+            value: found.value,
+            uplift: found.uplift,
+        });
+    }
+    Ok(report)
 }

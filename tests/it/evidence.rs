@@ -5,7 +5,7 @@ use crate::real_data;
 use promopt::data::any_table::{AnyTable, ColumnKind};
 use promopt::data::decision_tables::{DecisionLog, LogColumns};
 use promopt::evaluate::OverlapVerdict;
-use promopt::evaluate::propensity::{Assignments, EstimatedPropensities, PropensitySettings};
+use promopt::evaluate::off_policy::propensity::{Assignments, EstimatedPropensities, PropensitySettings};
 use std::path::Path;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;

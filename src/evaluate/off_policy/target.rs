@@ -1,20 +1,18 @@
-//! The target policy on a log: its probability of every action at every logged decision.
+//! A policy on a log: its probability of every action at every logged decision.
 
-use super::error::EvaluateError;
-use super::logged::LoggedDecisions;
+use super::rows::Rows;
+use crate::error::EvaluateError;
+use crate::logged::LoggedDecisions;
 use promopt_envs::ActionMask;
 use promopt_policies::Policy;
 use rayon::prelude::*;
 
 /// How far the probabilities of a row may be from summing to 1: files hold rounded decimals.
-pub const SUM_TOLERANCE: f64 = 1e-4;
+pub const SUM_TOLERANCE: f64 = 1e-3;
 
-/// Probabilities of the target policy, shape `[n, n_actions]`, rows summing to 1.
+/// Probabilities of a policy, shape `[n, n_actions]`, rows summing to 1.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TargetProbabilities {
-    n_actions: usize,
-    values: Vec<f64>,
-}
+pub struct TargetProbabilities(Rows);
 
 impl TargetProbabilities {
     /// Checks row-major probabilities against the log that they belong to.
@@ -26,15 +24,32 @@ impl TargetProbabilities {
     pub fn new(values: Vec<f64>, log: &LoggedDecisions) -> Result<Self, EvaluateError> {
         let n_actions = log.n_actions();
         let expected = log.len() * n_actions;
-        if values.len() != expected {
-            let found = values.len();
-            let column = "target_probability";
-            return Err(EvaluateError::WrongLength { column, expected, found, unit: "action" });
+        check_size("target_probability", "action", expected, values.len())?;
+        Self::checked(Rows::own(n_actions, values), log)
+    }
+
+    /// Probabilities that depend only on a group of decisions, such as the position of a slate.
+    ///
+    /// `values` is row-major `[n_groups, n_actions]`, `groups` the group of each decision. With
+    /// positions, every row of the log is one shown item, and the probabilities are those at its
+    /// position.
+    ///
+    /// # Errors
+    /// As [`TargetProbabilities::new`], and for a group without a row.
+    pub fn by_group(
+        values: Vec<f64>,
+        groups: Vec<u32>,
+        log: &LoggedDecisions,
+    ) -> Result<Self, EvaluateError> {
+        check_groups("target_probability", &values, &groups, log)?;
+        let rows = Rows::shared(log.n_actions(), values, groups);
+        if log.mask(0).is_some() {
+            return Self::checked(rows, log);
         }
-        for (row, probabilities) in values.chunks_exact(n_actions).enumerate() {
-            check_distribution(row, probabilities, log.mask(row))?;
+        for (row, probabilities) in rows.table().chunks_exact(rows.width()).enumerate() {
+            check_distribution(row, probabilities, None)?;
         }
-        Ok(Self { n_actions, values })
+        Ok(Self(rows))
     }
 
     /// Asks the policy at every logged observation, with the mask that was in force.
@@ -55,25 +70,81 @@ impl TargetProbabilities {
         Self::new(rows.concat(), log)
     }
 
+    fn checked(rows: Rows, log: &LoggedDecisions) -> Result<Self, EvaluateError> {
+        for row in 0..log.len() {
+            check_distribution(row, rows.row(row), log.mask(row))?;
+        }
+        Ok(Self(rows))
+    }
+
     /// Number of decisions.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len() / self.n_actions
+        self.0.len()
     }
 
     /// Never true: a log has at least two decisions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
+    }
+
+    /// Number of actions.
+    #[must_use]
+    pub fn n_actions(&self) -> usize {
+        self.0.width()
     }
 
     /// Probabilities at decision `row`, shape `[n_actions]`.
     #[must_use]
     pub fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.n_actions..][..self.n_actions]
+        self.0.row(row)
+    }
+
+    /// Importance weights `w_i = target(a_i|x_i) / p_i` for these propensities, shape `[n]`.
+    ///
+    /// Not unbiased where the logging policy could not take what the target takes: see
+    /// [`overlap`](super::overlap). Source: Horvitz and Thompson 1952.
+    #[must_use]
+    pub fn weights(&self, actions: &[usize], propensities: &[f64]) -> Vec<f64> {
+        let taken = actions.iter().zip(propensities).enumerate();
+        taken.map(|(row, (&action, p))| self.row(row)[action] / p).collect()
     }
 }
 
+pub(super) fn check_size(
+    column: &'static str,
+    unit: &'static str,
+    expected: usize,
+    found: usize,
+) -> Result<(), EvaluateError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(EvaluateError::WrongLength { column, expected, found, unit })
+}
+
+/// Errors unless `values` has whole rows and every decision a group that has one.
+pub(super) fn check_groups(
+    column: &'static str,
+    values: &[f64],
+    groups: &[u32],
+    log: &LoggedDecisions,
+) -> Result<(), EvaluateError> {
+    check_size(column, "decision", log.len(), groups.len())?;
+    let n_groups = values.len() / log.n_actions();
+    check_size(column, "action", n_groups * log.n_actions(), values.len())?;
+    let missing = groups.iter().position(|&group| group as usize >= n_groups);
+    missing.map_or(Ok(()), |row| {
+        Err(EvaluateError::InvalidValue {
+            row,
+            column: format!("{column} group"),
+            expected: "a group with a row of the table",
+            found: f64::from(groups[row]),
+            advice: "add the group's row or correct the group of the decision",
+        })
+    })
+}
 fn check_distribution(
     row: usize,
     probabilities: &[f64],

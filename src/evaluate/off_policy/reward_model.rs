@@ -1,11 +1,13 @@
 //! A cross-fitted ridge model of the reward: what each action would have brought at each decision.
 //!
-//! Serves [`DirectMethod`](super::DirectMethod) and [`DoublyRobust`](super::DoublyRobust). The
-//! prediction for a decision never uses the outcomes of its own customer.
+//! Serves every estimator with a model term. The prediction for a decision never uses the outcomes
+//! of its own customer.
 
-use super::error::EvaluateError;
-use super::logged::{LoggedDecisions, at_least};
+use super::rows::Rows;
+use super::target::{TargetProbabilities, check_groups, check_size};
 use crate::cholesky;
+use crate::error::EvaluateError;
+use crate::logged::{LoggedDecisions, at_least};
 use rayon::prelude::*;
 
 /// How the reward model is fitted.
@@ -27,10 +29,7 @@ impl Default for RewardModelSettings {
 
 /// Predicted reward of every action at every logged decision, shape `[n, n_actions]`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RewardPredictions {
-    n_actions: usize,
-    values: Vec<f64>,
-}
+pub struct RewardPredictions(Rows);
 
 impl RewardPredictions {
     /// Takes row-major predictions that were made elsewhere.
@@ -39,22 +38,25 @@ impl RewardPredictions {
     /// [`EvaluateError`] when the size does not fit the log or a prediction is not finite.
     pub fn new(values: Vec<f64>, log: &LoggedDecisions) -> Result<Self, EvaluateError> {
         let n_actions = log.n_actions();
-        let expected = log.len() * n_actions;
-        if values.len() != expected {
-            let found = values.len();
-            let column = "reward_prediction";
-            return Err(EvaluateError::WrongLength { column, expected, found, unit: "action" });
-        }
-        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-            return Err(EvaluateError::InvalidValue {
-                row: at / n_actions,
-                column: format!("reward_prediction[{}]", at % n_actions),
-                expected: "a finite number",
-                found: values[at],
-                advice: "refit the reward model",
-            });
-        }
-        Ok(Self { n_actions, values })
+        check_size("reward_prediction", "action", log.len() * n_actions, values.len())?;
+        check_finite(&values, n_actions)?;
+        Ok(Self(Rows::own(n_actions, values)))
+    }
+
+    /// Predictions that depend only on a group of decisions, such as segment and position.
+    ///
+    /// `values` is row-major `[n_groups, n_actions]`, `groups` the group of each decision.
+    ///
+    /// # Errors
+    /// As [`RewardPredictions::new`], and for a group without a row.
+    pub fn by_group(
+        values: Vec<f64>,
+        groups: Vec<u32>,
+        log: &LoggedDecisions,
+    ) -> Result<Self, EvaluateError> {
+        check_groups("reward_prediction", &values, &groups, log)?;
+        check_finite(&values, log.n_actions())?;
+        Ok(Self(Rows::shared(log.n_actions(), values, groups)))
     }
 
     /// Fits on all customers but those of one fold, predicts that fold, and so on for every fold.
@@ -72,7 +74,7 @@ impl RewardPredictions {
         at_least("folds", 2, n_folds, "cross-fitting predicts customers it was not fitted on")?;
         at_least("customers", n_folds, log.n_clusters(), "lower the number of folds")?;
         let folds: Vec<usize> = log.cluster_ranks().iter().map(|rank| rank % n_folds).collect();
-        Self::cross_fit_with_folds(log, &folds, settings)
+        Self::cross_fit_with_folds(log, &folds, None, settings)
     }
 
     /// Cross-fits with the fold of each decision given.
@@ -82,20 +84,22 @@ impl RewardPredictions {
     /// intercept not penalised. Features are not standardised, so the penalty weighs on features of
     /// small scale more. Gram matrices are accumulated once per fold and added up for each fit.
     ///
+    /// `importance` weighs the squared error of each decision, 1 without it. With
+    /// [`most_robust_importance`] that is the model of the "more robust" doubly robust estimator
+    /// (Farajtabar, Chow and Ghavamzadeh 2018), which minimises the variance of DR, not the error.
+    ///
     /// # Errors
-    /// [`EvaluateError`] for settings out of range, fewer than two folds in use, or normal
-    /// equations that cannot be solved.
+    /// [`EvaluateError`] for settings out of range, fewer than two folds in use, an importance that
+    /// is negative or not finite, or normal equations that cannot be solved.
     pub fn cross_fit_with_folds(
         log: &LoggedDecisions,
         folds: &[usize],
+        importance: Option<&[f64]>,
         settings: &RewardModelSettings,
     ) -> Result<Self, EvaluateError> {
-        let design = Design::new(log, settings)?;
-        if folds.len() != log.len() {
-            let (expected, found) = (log.len(), folds.len());
-            let column = "fold";
-            return Err(EvaluateError::WrongLength { column, expected, found, unit: "decision" });
-        }
+        check_size("fold", "decision", log.len(), folds.len())?;
+        check_importance(importance, log)?;
+        let design = Design::new(log, importance, settings)?;
         let mut rows_of_fold: Vec<(usize, Vec<usize>)> = Vec::new();
         let mut order: Vec<usize> = (0..log.len()).collect();
         order.sort_by_key(|&row| folds[row]);
@@ -125,20 +129,66 @@ impl RewardPredictions {
     /// Predictions at decision `row`, shape `[n_actions]`.
     #[must_use]
     pub fn row(&self, row: usize) -> &[f64] {
-        &self.values[row * self.n_actions..][..self.n_actions]
+        self.0.row(row)
+    }
+
+    /// Number of actions.
+    #[must_use]
+    pub fn n_actions(&self) -> usize {
+        self.0.width()
     }
 
     /// Number of decisions.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len() / self.n_actions
+        self.0.len()
     }
 
     /// Never true: a log has at least two decisions.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
+}
+
+/// Importance of each decision for the reward model of the "more robust" doubly robust estimator,
+/// `target(a_i|x_i) (1 − p_i) / p_i²`, shape `[n]`: the weight of a squared error in the variance of
+/// DR. Ill-conditioned where propensities are tiny. Source: Farajtabar, Chow and Ghavamzadeh 2018.
+#[must_use]
+pub fn most_robust_importance(log: &LoggedDecisions, target: &TargetProbabilities) -> Vec<f64> {
+    let taken = log.actions().iter().zip(log.propensities()).enumerate();
+    taken.map(|(row, (&action, p))| target.row(row)[action] * (1.0 - p) / (p * p)).collect()
+}
+
+fn check_finite(values: &[f64], n_actions: usize) -> Result<(), EvaluateError> {
+    let wrong = values.iter().position(|value| !value.is_finite());
+    wrong.map_or(Ok(()), |at| {
+        Err(EvaluateError::InvalidValue {
+            row: at / n_actions,
+            column: format!("reward_prediction[{}]", at % n_actions),
+            expected: "a finite number",
+            found: values[at],
+            advice: "refit the reward model",
+        })
+    })
+}
+
+fn check_importance(
+    importance: Option<&[f64]>,
+    log: &LoggedDecisions,
+) -> Result<(), EvaluateError> {
+    let Some(importance) = importance else { return Ok(()) };
+    check_size("importance", "decision", log.len(), importance.len())?;
+    let wrong = importance.iter().position(|value| !(value.is_finite() && *value >= 0.0));
+    wrong.map_or(Ok(()), |row| {
+        Err(EvaluateError::InvalidValue {
+            row,
+            column: "importance".into(),
+            expected: "a finite number of at least 0",
+            found: importance[row],
+            advice: "check the propensity of the decision",
+        })
+    })
 }
 
 /// Sufficient statistics of some decisions: `Σ z zᵀ` (lower triangle) and `Σ z r`.
@@ -150,6 +200,7 @@ struct Moments {
 /// The columns of `z`: intercept, features, actions, then the interactions action by action.
 struct Design<'a> {
     log: &'a LoggedDecisions,
+    importance: Option<&'a [f64]>,
     interactions: &'a [usize],
     /// Feature means. Shifting features changes only the unpenalised intercept, hence no
     /// prediction, but keeps the Gram matrix well conditioned.
@@ -160,6 +211,7 @@ struct Design<'a> {
 impl<'a> Design<'a> {
     fn new(
         log: &'a LoggedDecisions,
+        importance: Option<&'a [f64]>,
         settings: &'a RewardModelSettings,
     ) -> Result<Self, EvaluateError> {
         let penalty = settings.ridge_penalty;
@@ -187,7 +239,7 @@ impl<'a> Design<'a> {
         }
         centre.iter_mut().for_each(|sum| *sum /= log.len() as f64);
         let width = 1 + n_features + log.n_actions() * (1 + interactions.len());
-        Ok(Self { log, interactions, centre, width })
+        Ok(Self { log, importance, interactions, centre, width })
     }
 
     fn action_column(&self, action: usize) -> usize {
@@ -220,7 +272,9 @@ impl<'a> Design<'a> {
         for &row in rows {
             self.entries(row, &mut entries);
             let reward = self.log.rewards()[row];
+            let importance = self.importance.map_or(1.0, |all| all[row]);
             for (at, &(i, zi)) in entries.iter().enumerate() {
+                let zi = importance * zi;
                 moments.cross[i] += zi * reward;
                 let gram_row = &mut moments.gram[i * width..][..width];
                 for &(j, zj) in &entries[..=at] {
@@ -318,7 +372,7 @@ mod tests {
         let far =
             RewardPredictions::cross_fit(&log(1024.0, 0.0), &settings).expect("it can be fitted");
         // f32 keeps 1e-4 of a feature near 1024, and slopes are about 3.
-        let worst = near.values.iter().zip(&far.values).map(|(a, b)| (a - b).abs());
+        let worst = near.0.table().iter().zip(far.0.table()).map(|(a, b)| (a - b).abs());
         assert!(worst.fold(0.0, f64::max) < 1e-3);
     }
 

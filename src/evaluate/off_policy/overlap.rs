@@ -1,7 +1,9 @@
 //! Can the log speak about this policy at all? Diagnostics of overlap and the verdict on them.
 
-use super::estimator::OpeInput;
-use super::interval::{cluster_sum_of_squares, mean};
+use super::input::OpeInput;
+use super::target::check_size;
+use crate::error::EvaluateError;
+use crate::interval::{cluster_sum_of_squares, mean};
 use serde::{Deserialize, Serialize};
 
 /// Below this effective sample size estimates are refused: intervals have no meaning.
@@ -215,14 +217,67 @@ fn support_gap(input: &OpeInput<'_>) -> (f64, Vec<usize>) {
     (gap / log.len() as f64, used.map(|(action, _)| action).collect())
 }
 
+/// What a group of decisions says about one action that the target uses.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SupportGap {
+    /// Group, such as a persona; 0 when there are none.
+    pub group: usize,
+    /// The action.
+    pub action: usize,
+    /// Mean target probability of the action in the group.
+    pub target_probability: f64,
+    /// How often it was logged in the group.
+    pub n_logged: usize,
+    /// Number of decisions in the group.
+    pub n_decisions: usize,
+}
+
+/// Actions that the target policy uses in a group where the log shows them fewer than `enough` times,
+/// the largest target probability first: where the estimates rest on the model alone, or on nothing.
+///
+/// `groups` is the group of each decision, such as the customer's persona; `None` takes all as one.
+///
+/// # Errors
+/// [`EvaluateError::WrongLength`] when there is not one group per decision.
+pub fn support_gaps(
+    input: &OpeInput<'_>,
+    groups: Option<&[usize]>,
+    enough: usize,
+) -> Result<Vec<SupportGap>, EvaluateError> {
+    let (log, target) = (input.log(), input.target());
+    check_size("group", "decision", log.len(), groups.map_or(log.len(), <[usize]>::len))?;
+    let group = |row: usize| groups.map_or(0, |groups| groups[row]);
+    let n_groups = (0..log.len()).map(group).max().unwrap_or(0) + 1;
+    let n_actions = log.n_actions();
+    let mut n_decisions = vec![0_usize; n_groups];
+    let mut cells = vec![(0.0, 0_usize); n_groups * n_actions];
+    for (row, &taken) in log.actions().iter().enumerate() {
+        n_decisions[group(row)] += 1;
+        let cells = &mut cells[group(row) * n_actions..][..n_actions];
+        cells.iter_mut().zip(target.row(row)).for_each(|(cell, p)| cell.0 += p);
+        cells[taken].1 += 1;
+    }
+    let gap = |(at, &(mass, n_logged)): (usize, &(f64, usize))| SupportGap {
+        group: at / n_actions,
+        action: at % n_actions,
+        target_probability: mass / n_decisions[at / n_actions] as f64,
+        n_logged,
+        n_decisions: n_decisions[at / n_actions],
+    };
+    let thin = cells.iter().enumerate().filter(|(_, cell)| cell.0 > 0.0 && cell.1 < enough);
+    let mut gaps: Vec<SupportGap> = thin.map(gap).collect();
+    gaps.sort_by(|a, b| b.target_probability.total_cmp(&a.target_probability));
+    Ok(gaps)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{LoggedDecisions, LoggedTable, RewardPredictions, TargetProbabilities};
 
-    /// `n` decisions of two actions, three exist; target plays action 1 with `focus`, else 0.
-    fn diagnostics(n: usize, focus: f64, third: f64, logged: bool) -> OverlapDiagnostics {
-        let log = LoggedDecisions::new(LoggedTable {
+    /// `n` decisions of two actions in turn, three exist.
+    fn log(n: usize) -> LoggedDecisions {
+        LoggedDecisions::new(LoggedTable {
             n_features: 0,
             n_actions: 3,
             observations: Vec::new(),
@@ -233,7 +288,12 @@ mod tests {
             masks: None,
             sequence: None,
         })
-        .expect("the table is valid");
+        .expect("the table is valid")
+    }
+
+    /// The target plays action 1 with `focus`, 2 with `third`, else 0.
+    fn diagnostics(n: usize, focus: f64, third: f64, logged: bool) -> OverlapDiagnostics {
+        let log = log(n);
         let rows = [1.0 - focus - third, focus, third].repeat(n);
         let target = TargetProbabilities::new(rows, &log).expect("rows sum to one");
         let predictions = RewardPredictions::new(vec![0.0; 3 * n], &log).expect("they fit");
@@ -279,5 +339,24 @@ mod tests {
     fn few_customers_and_tiny_samples_are_refused() {
         assert_eq!(diagnostics(8, 0.5, 0.0, true).verdict().0, OverlapVerdict::Refuse);
         assert_eq!(diagnostics(49, 0.5, 0.0, true).verdict().0, OverlapVerdict::Refuse);
+    }
+
+    #[test]
+    fn support_gaps_are_found_by_group() {
+        let log = log(8);
+        let rows = [0.7, 0.2, 0.1].repeat(8);
+        let target = TargetProbabilities::new(rows, &log).expect("rows sum to one");
+        let predictions = RewardPredictions::new(vec![0.0; 24], &log).expect("they fit");
+        let input = OpeInput::new(&log, &target, &predictions).expect("they belong together");
+        // Even rows are group 0 and logged action 0, odd ones group 1 and action 1.
+        let groups: Vec<usize> = (0..8).map(|row| row % 2).collect();
+        let found = support_gaps(&input, Some(&groups), 1).expect("one group per decision");
+        let cells: Vec<(usize, usize)> = found.iter().map(|g| (g.group, g.action)).collect();
+        assert_eq!(cells, [(1, 0), (0, 1), (0, 2), (1, 2)]);
+        assert!((found[0].target_probability - 0.7).abs() < 1e-12);
+        assert_eq!((found[0].n_logged, found[0].n_decisions), (0, 4));
+        let all = support_gaps(&input, None, 1).expect("no groups");
+        assert_eq!(all.iter().map(|g| g.action).collect::<Vec<_>>(), [2]);
+        assert!(support_gaps(&input, Some(&groups[1..]), 1).is_err());
     }
 }

@@ -9,7 +9,7 @@ mod calibrate;
 mod softmax;
 
 use crate::error::EvaluateError;
-use crate::overlap::OverlapVerdict;
+use super::overlap::OverlapVerdict;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
