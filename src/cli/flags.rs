@@ -57,6 +57,8 @@ pub(super) enum Command {
     Train,
     /// Leaderboard and off-policy evaluation
     Evaluate,
+    /// Judge a policy on any log of decisions: verdict first, then estimates with intervals
+    Ope(Ope),
     /// Simulated experiments
     #[command(subcommand)]
     Abtest(AbtestCommand),
@@ -128,6 +130,49 @@ pub(super) struct Score {
     /// Where to write `customer_id, offer_id, propensity, expected_margin, reason, offer`
     #[arg(long, value_name = "FILE", default_value = "actions.csv")]
     pub(super) out: PathBuf,
+}
+
+/// Flags of `ope`.
+#[derive(Debug, Args)]
+pub(super) struct Ope {
+    /// CSV or Parquet, one row per decision
+    pub(super) log: PathBuf,
+    /// The policy to judge: a table of probabilities (one row per decision and one column per action,
+    /// or the columns `action`, a probability, and any that the log has too, as FILE or FILE:COLUMN),
+    /// `uniform`, or `always:ACTION`
+    #[arg(long, value_name = "POLICY")]
+    pub(super) target: String,
+    /// Column of the action that was taken
+    #[arg(long, value_name = "COLUMN", default_value = "action")]
+    pub(super) action: String,
+    /// Column of what followed
+    #[arg(long, value_name = "COLUMN", default_value = "reward")]
+    pub(super) reward: String,
+    /// Column of its probability under the policy that made the log, one number for all rows, or
+    /// `estimated`
+    #[arg(long, value_name = "COLUMN", default_value = "propensity")]
+    pub(super) propensity: String,
+    /// Columns known before the decision, names or patterns with commas, such as 'age,context_*'
+    #[arg(long, value_name = "COLUMNS")]
+    pub(super) features: Vec<String>,
+    /// Column of the customer; without it every row is one of its own
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) customer: Option<String>,
+    /// Predicted rewards, a table like that of --target; without it a ridge regression is cross-fitted
+    #[arg(long, value_name = "TABLE")]
+    pub(super) predictions: Option<String>,
+    /// Column of the fold for cross-fitting; customers are dealt to five without it
+    #[arg(long, value_name = "COLUMN")]
+    pub(super) fold: Option<String>,
+    /// Resamples of the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 1_000)]
+    pub(super) resamples: usize,
+    /// Confidence level of the intervals
+    #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
+    pub(super) level: f64,
+    /// Show estimates although the verdict is that they are no evidence
+    #[arg(long)]
+    pub(super) despite_refusal: bool,
 }
 
 /// Flags of `budget`.

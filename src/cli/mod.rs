@@ -10,6 +10,7 @@ mod forget;
 mod ingested;
 mod lift;
 mod logs;
+mod ope;
 mod priced;
 mod progress;
 mod proposal;
@@ -49,6 +50,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Fit => stages::until(shared, Stage::Fit),
         Command::Train => stages::until(shared, Stage::Train),
         Command::Evaluate => stages::until(shared, Stage::Evaluate),
+        Command::Ope(args) => ope::ope(shared, args),
         Command::Abtest(AbtestCommand::Simulate) => stages::until(shared, Stage::AbTest),
         Command::Export(args) => stages::export(shared, args.require_approval),
         Command::Report => stages::until(shared, Stage::Report),

@@ -74,16 +74,15 @@ impl DecisionLog {
         self.actions.is_empty()
     }
 
-    /// Reads the log. `also` are actions that the log may not show but another table knows.
+    /// Reads the log.
     ///
     /// # Errors
     /// As [`AnyTable::read`].
-    pub fn read(file: &Path, columns: &LogColumns, also: &[String]) -> Result<Self, DataError> {
+    pub fn read(file: &Path, columns: &LogColumns) -> Result<Self, DataError> {
         let table = AnyTable::open(file)?;
         let mut log = Self::default();
         let taken = one(&table, &columns.action, ColumnKind::Label)?.into_labels();
-        let names = taken.names.iter().chain(also).cloned();
-        log.action_names = in_order(names);
+        log.action_names = in_order(taken.names.iter().cloned());
         let place: Vec<usize> =
             taken.names.iter().map(|name| position(&log.action_names, name)).collect();
         log.actions = taken.codes.iter().map(|code| place[*code as usize]).collect();
@@ -115,6 +114,15 @@ impl DecisionLog {
             log.extra.push(one(&table, name, ColumnKind::Number)?.into_numbers());
         }
         Ok(log)
+    }
+
+    /// Also knows these actions, which another table has and the log may never show.
+    pub fn with_actions(&mut self, more: &[String]) {
+        let names = in_order(self.action_names.iter().chain(more).cloned());
+        let place: Vec<usize> =
+            self.action_names.iter().map(|name| position(&names, name)).collect();
+        self.actions.iter_mut().for_each(|action| *action = place[*action]);
+        self.action_names = names;
     }
 
     /// Numbers as they are, words as one column each but the first.
@@ -188,7 +196,12 @@ mod tests {
             features: vec!["age".into(), "town".into()],
             ..LogColumns::default()
         };
-        let log = DecisionLog::read(&file, &columns, &["7".into()]).expect("it is read");
+        let mut log = DecisionLog::read(&file, &columns).expect("it is read");
+        assert_eq!(
+            (&log.action_names[..], &log.actions[..]),
+            (&["2".to_owned(), "10".to_owned()][..], &[1, 0, 1][..])
+        );
+        log.with_actions(&["7".into(), "2".into()]);
         assert_eq!(log.action_names, ["2", "7", "10"]);
         assert_eq!(log.actions, [2, 0, 2]);
         assert_eq!(log.propensities, Some(vec![0.5; 3]));

@@ -12,6 +12,7 @@ pub mod judge;
 mod learn;
 pub mod lift;
 pub mod load;
+pub mod ope;
 mod people;
 mod prepare;
 mod price;

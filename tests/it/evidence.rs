@@ -5,7 +5,9 @@ use crate::real_data;
 use promopt::data::any_table::{AnyTable, ColumnKind};
 use promopt::data::decision_tables::{DecisionLog, LogColumns};
 use promopt::evaluate::OverlapVerdict;
-use promopt::evaluate::off_policy::propensity::{Assignments, EstimatedPropensities, PropensitySettings};
+use promopt::evaluate::off_policy::propensity::{
+    Assignments, EstimatedPropensities, PropensitySettings,
+};
 use std::path::Path;
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
@@ -118,7 +120,7 @@ fn an_experiment_dealt_by_chance_is_ok() -> Outcome {
             .to_vec(),
         ..LogColumns::default()
     };
-    let log = DecisionLog::read(&folder.join("hillstrom.csv"), &columns, &[])?;
+    let log = DecisionLog::read(&folder.join("hillstrom.csv"), &columns)?;
     assert_eq!(log.action_names, ["Mens E-Mail", "No E-Mail", "Womens E-Mail"]);
     let clusters: Vec<usize> = log.customers.iter().map(|c| *c as usize).collect();
     let log = Assignments {

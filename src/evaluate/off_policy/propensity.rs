@@ -8,8 +8,8 @@
 mod calibrate;
 mod softmax;
 
-use crate::error::EvaluateError;
 use super::overlap::OverlapVerdict;
+use crate::error::EvaluateError;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
