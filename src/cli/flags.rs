@@ -59,6 +59,8 @@ pub(super) enum Command {
     Evaluate,
     /// Judge a policy on any log of decisions: verdict first, then estimates with intervals
     Ope(Ope),
+    /// Score the off-policy estimators on generated logs whose truth is known
+    OpeBench(OpeBench),
     /// Simulated experiments
     #[command(subcommand)]
     Abtest(AbtestCommand),
@@ -173,6 +175,26 @@ pub(super) struct Ope {
     /// Show estimates although the verdict is that they are no evidence
     #[arg(long)]
     pub(super) despite_refusal: bool,
+}
+
+/// Flags of `ope-bench`.
+#[derive(Debug, Args)]
+pub(super) struct OpeBench {
+    /// Decisions in a log
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub(super) rounds: usize,
+    /// Logs
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(super) logs: usize,
+    /// Actions
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) actions: usize,
+    /// Candidate policies
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(super) policies: usize,
+    /// Policies that would be tried out
+    #[arg(long, value_name = "K", default_value_t = 3)]
+    pub(super) top: usize,
 }
 
 /// Flags of `budget`.

@@ -51,6 +51,7 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Train => stages::until(shared, Stage::Train),
         Command::Evaluate => stages::until(shared, Stage::Evaluate),
         Command::Ope(args) => ope::ope(shared, args),
+        Command::OpeBench(args) => ope::bench(shared, args),
         Command::Abtest(AbtestCommand::Simulate) => stages::until(shared, Stage::AbTest),
         Command::Export(args) => stages::export(shared, args.require_approval),
         Command::Report => stages::until(shared, Stage::Report),

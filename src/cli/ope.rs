@@ -1,10 +1,16 @@
-//! `promopt ope`: what a log of decisions says of another policy.
+//! `promopt ope`: what a log of decisions says of another policy; `promopt ope-bench`: which
+//! estimator would have been right where the truth is known.
 
 use super::exit::Failure;
-use super::flags::{Ope, Shared};
+use super::flags::{Ope, OpeBench, Shared};
 use crate::data::decision_tables::{LogColumns, TablePlace};
+use crate::evaluate::off_policy::meta::{
+    MetaScore, MetaSettings, score_estimators, world::MetaWorld,
+};
 use crate::evaluate::{Interval, OverlapVerdict};
+use crate::run::RunError;
 use crate::run::ope::{OpeAnswer, OpeRequest, Target, judge_table};
+use promopt_envs::SeedTree;
 
 /// Reads, judges and prints.
 pub(super) fn ope(shared: &Shared, args: &Ope) -> Result<(), Failure> {
@@ -58,8 +64,16 @@ fn told(answer: &OpeAnswer) -> String {
         found.smallest_propensity
     ));
     lines.push(format!("logged     {}", around(&answer.logged_value)));
+    if let Some((name, one)) =
+        answer.decide_on.as_ref().and_then(|n| answer.estimates.get_key_value(n))
+    {
+        lines.push(format!("decide on  {name} {}", around(&one.value)));
+        lines.push(
+            "           the narrowest interval that holds whatever the reward model".to_owned(),
+        );
+    }
     if let Some(choice) = &answer.choice {
-        lines.push(format!("read       {}", choice.estimator));
+        lines.push(format!("best guess {}", choice.estimator));
         lines.push(format!("           {}", choice.reason));
         if let Some(apart) = choice.disagreement.as_ref().filter(|d| d.standard_errors > 3.0) {
             lines.push(format!(
@@ -73,12 +87,13 @@ fn told(answer: &OpeAnswer) -> String {
         return lines.join("\n") + "\n";
     }
     let head = ["policy's value", "over logged", "bootstrap", "weight removed"];
-    lines.push(format!("\n{:<11}{:<28}{:<28}{:<20}{}", "", head[0], head[1], head[2], head[3]));
+    let width = 3 + answer.estimates.keys().map(String::len).max().unwrap_or(0);
+    lines.push(format!("\n{:<width$}{:<28}{:<28}{:<20}{}", "", head[0], head[1], head[2], head[3]));
     for (name, one) in &answer.estimates {
-        let chosen = answer.choice.as_ref().is_some_and(|choice| choice.estimator == *name);
+        let chosen = answer.decide_on.as_ref() == Some(name);
         let (low, high) = one.bootstrap;
         lines.push(format!(
-            "{:<11}{:<28}{:<28}{:<20}{:.1} %",
+            "{:<width$}{:<28}{:<28}{:<20}{:.1} %",
             format!("{}{name}", if chosen { "* " } else { "  " }),
             around(&one.value),
             around(&one.uplift),
@@ -94,4 +109,45 @@ fn told(answer: &OpeAnswer) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+/// Generates logs, scores the estimators and prints.
+pub(super) fn bench(shared: &Shared, args: &OpeBench) -> Result<(), Failure> {
+    let seeds = SeedTree::new(shared.seed.unwrap_or(0)).child("ope-bench");
+    let world = MetaWorld::new(args.actions.max(2), args.policies.max(1), seeds.child("world"));
+    let (n_rounds, n_logs, k) = (args.rounds, args.logs, args.top);
+    let settings = MetaSettings { n_rounds, n_logs, k, level: 0.95 };
+    let scores =
+        score_estimators(&world, &settings, seeds.child("logs")).map_err(RunError::from)?;
+    if shared.json {
+        println!("{}", serde_json::json!(scores));
+        return Ok(());
+    }
+    println!(
+        "{n_logs} generated logs of {n_rounds} decisions, {} policies from better to worse than the \
+         logging one; means over logs (95 %)\n",
+        args.policies
+    );
+    let names: [&str; 6] =
+        ["relative error", "rank correlation", "regret@k", "SharpeRatio@k", "type I", "type II"];
+    println!("{:<14}{}", "", names.map(|name| format!("{name:<24}")).concat());
+    for score in &scores {
+        println!("{:<14}{}", score.estimator, figures(score));
+    }
+    Ok(())
+}
+
+fn figures(score: &MetaScore) -> String {
+    let all = [
+        score.relative_error,
+        score.rank_correlation,
+        score.regret_at_k,
+        score.sharpe_ratio_at_k,
+        score.type_one,
+        score.type_two,
+    ];
+    let shown = |one: Interval| {
+        format!("{:<24}", format!("{:.3} [{:.3}, {:.3}]", one.estimate, one.lower, one.upper))
+    };
+    all.map(shown).concat()
 }

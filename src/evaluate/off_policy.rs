@@ -17,6 +17,7 @@ pub mod embedding;
 pub mod estimator;
 pub mod input;
 pub mod loggers;
+pub mod meta;
 pub mod overlap;
 pub mod propensity;
 pub mod reward_model;

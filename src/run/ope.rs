@@ -22,6 +22,8 @@ use std::path::PathBuf;
 
 /// Chance, per candidate, that noise alone looks like a bias when a parameter is tuned.
 const TUNING_DELTA: f64 = 0.1;
+/// Estimates whose interval holds whatever the reward model, when propensities are right.
+const WHATEVER_THE_MODEL: [&str; 5] = ["dr", "sndr", "mrdr", "ips", "snips"];
 /// Quantiles of the weights that are shown.
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
@@ -115,7 +117,11 @@ pub struct OpeAnswer {
     pub verdict: OverlapVerdict,
     /// Why the verdict is not ok; empty when it is.
     pub reasons: Vec<String>,
-    /// Which estimator to read, and why; absent when refused.
+    /// The estimate with the narrowest interval among those that hold whatever the reward model;
+    /// absent when refused.
+    pub decide_on: Option<String>,
+    /// Which estimate has the smallest expected error, and why; its interval may leave out its bias.
+    /// Absent when refused.
     pub choice: Option<Choice>,
     /// Names of the actions, in the order of their numbers in the diagnostics.
     pub actions: Vec<String>,
@@ -268,6 +274,7 @@ fn answer(
     let mut answer = OpeAnswer {
         verdict,
         reasons,
+        decide_on: None,
         choice: None,
         actions: log.action_names.clone(),
         features: log.feature_names.clone(),
@@ -296,6 +303,12 @@ fn answer(
         answer.estimates.insert("mrdr".into(), one(request, &input, &DR)?);
     }
     answer.distribution = Some(distribution(&input)?);
+    let width = |name: &&str| answer.estimates.get(*name).map(|one| one.value.standard_error);
+    let narrowest = WHATEVER_THE_MODEL
+        .into_iter()
+        .filter(|name| width(name).is_some())
+        .min_by(|a, b| width(a).unwrap_or(f64::NAN).total_cmp(&width(b).unwrap_or(f64::NAN)));
+    answer.decide_on = narrowest.map(str::to_owned);
     Ok(answer)
 }
 
