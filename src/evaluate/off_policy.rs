@@ -90,8 +90,7 @@ pub fn judge_logged(
 ) -> Result<OpeReport, EvaluateError> {
     let diagnostics = OverlapDiagnostics::measure(input, propensities_logged);
     let (verdict, reasons) = diagnostics.verdict();
-    let on_policy_value =
-        Influence::of_mean(input.log().rewards()).interval(input.log(), level)?;
+    let on_policy_value = Influence::of_mean(input.log().rewards()).interval(input.log(), level)?;
     let mut report = OpeReport {
         verdict,
         reasons,
@@ -112,11 +111,7 @@ pub fn judge_logged(
     for estimator in estimators {
         let found = estimate(&estimator, input, level)?;
         let estimator = estimator.to_string();
-        report.estimates.push(EstimateRow {
-            estimator,
-            value: found.value,
-            uplift: found.uplift,
-        });
+        report.estimates.push(EstimateRow { estimator, value: found.value, uplift: found.uplift });
     }
     Ok(report)
 }

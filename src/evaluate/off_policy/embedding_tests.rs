@@ -18,7 +18,13 @@ fn simulate(n: usize, within: f64) -> LoggedDecisions {
     let mut table = LoggedTable { n_actions: ACTIONS, ..LoggedTable::default() };
     for row in 0..n {
         let mut u: f64 = rng.random();
-        let action = LOGGING.iter().position(|p| { u -= p; u < 0.0 }).unwrap_or(ACTIONS - 1);
+        let action = LOGGING
+            .iter()
+            .position(|p| {
+                u -= p;
+                u < 0.0
+            })
+            .unwrap_or(ACTIONS - 1);
         table.actions.push(action);
         table.propensities.push(LOGGING[action]);
         let effect = f64::from(CLUSTER[action]) + within * action as f64;
@@ -85,8 +91,7 @@ fn the_last_dimension_that_agrees_can_be_chosen() {
         Dimension::certain(&CLUSTER, log.actions()).expect("valid"),
     ];
     for search in [Search::Exact, Search::Greedy] {
-        let found =
-            select_dimensions(log.rewards(), &target, &logging, &dimensions, search, 0.05);
+        let found = select_dimensions(log.rewards(), &target, &logging, &dimensions, search, 0.05);
         let found = found.expect("valid");
         assert_eq!(found.stopped_by, None);
         assert_eq!(found.chosen().dimensions, [1], "the cluster alone is narrowest");

@@ -95,7 +95,8 @@ fn no_weight_and_parameters_out_of_range_are_named() {
     let message = SNIPS.summary(&none).expect_err("no weight").to_string();
     assert!(message.contains("snips"), "{message}");
     assert_eq!(IPS.summary(&none).expect("a mean of zeros").moments.mean, 0.0);
-    for weighting in [Weighting::Clipped(-1.0), Weighting::Smoothed(1.5), Weighting::Shrunk(f64::NAN)]
+    for weighting in
+        [Weighting::Clipped(-1.0), Weighting::Smoothed(1.5), Weighting::Shrunk(f64::NAN)]
     {
         let refused = Estimator::of(weighting, true).summary(&rounds());
         assert!(matches!(refused, Err(EvaluateError::InvalidSetting { .. })), "{weighting:?}");

@@ -183,7 +183,10 @@ fn errors_are_in_the_order_of_theory() {
         let gap: Vec<f64> = errors[b].iter().zip(&errors[a]).map(|(b, a)| b - a).collect();
         let moments = Summary::of(&gap).moments;
         // Two standard errors: the order of each pair is a one-sided claim, and holds by far.
-        assert!(moments.mean > 2.0 * moments.variance_of_mean().sqrt(), "{a} below {b}: {moments:?}");
+        assert!(
+            moments.mean > 2.0 * moments.variance_of_mean().sqrt(),
+            "{a} below {b}: {moments:?}"
+        );
     };
     less(1, 0);
     less(2, 0);

@@ -154,9 +154,8 @@ mod tests {
 
     #[test]
     fn broken_columns_are_named_with_their_row() {
-        let message = |weights: Vec<f64>| {
-            Rounds::new(&[1.0, 2.0], weights).expect_err("broken").to_string()
-        };
+        let message =
+            |weights: Vec<f64>| Rounds::new(&[1.0, 2.0], weights).expect_err("broken").to_string();
         assert!(message(vec![1.0]).contains("expected 2 values in `weight`, found 1"));
         assert!(message(vec![1.0, f64::NAN]).contains("found NaN in row 1 column `weight`"));
         assert!(message(vec![-0.5, 1.0]).contains("found -0.5 in row 0 column `weight`"));
