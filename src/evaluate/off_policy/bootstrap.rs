@@ -199,7 +199,7 @@ impl Bootstrap {
 fn draw<const K: usize>(units: &[[f64; K]], seeds: SeedTree) -> [f64; K] {
     let mut rng = seeds.stream();
     let n = units.len() as u64;
-    let at = |bits: u64| units[((bits & 0xffff_ffff) * n >> 32) as usize];
+    let at = |bits: u64| units[(((bits & 0xffff_ffff) * n) >> 32) as usize];
     let (mut even, mut odd) = ([0.0; K], [0.0; K]);
     for _ in 0..units.len() / 2 {
         let bits = rng.next_u64();

@@ -49,10 +49,8 @@ impl Weighting {
             out.iter_mut().zip(weights).for_each(|(out, &w)| *out = h(w));
         }
         match self {
-            Self::Ignored => out.fill(0.0),
-            Self::Shrunk(l) if l == 0.0 => out.fill(0.0),
-            Self::Shrunk(l) if l == f64::INFINITY => out.copy_from_slice(weights),
-            Self::Plain => out.copy_from_slice(weights),
+            Self::Ignored | Self::Shrunk(0.0) => out.fill(0.0),
+            Self::Plain | Self::Shrunk(f64::INFINITY) => out.copy_from_slice(weights),
             Self::Clipped(most) => map(weights, out, |w| if w < most { w } else { most }),
             Self::Switched(most) => map(weights, out, |w| if w <= most { w } else { 0.0 }),
             Self::Shrunk(l) => map(weights, out, |w| l * w / (w * w + l)),
