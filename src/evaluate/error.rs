@@ -83,6 +83,15 @@ pub enum EvaluateError {
         /// The value.
         found: f64,
     },
+    /// A product of ratios exceeds what a number can hold.
+    #[error(
+        "expected weights below 1e308 for {estimator}, found one above: the policy and the log \
+         have too little in common over so many steps; use marginal weights or a shorter horizon"
+    )]
+    Overflow {
+        /// Name of the estimator.
+        estimator: String,
+    },
     /// A self-normalised estimator without anything to normalise by.
     #[error(
         "expected a decision that the target policy could have taken, found that every weight of \

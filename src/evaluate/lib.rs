@@ -21,6 +21,7 @@ pub mod logged;
 pub mod off_policy;
 pub mod paired;
 pub mod rollout;
+pub mod sequential;
 
 #[cfg(test)]
 mod paired_tests;
