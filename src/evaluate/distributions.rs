@@ -7,6 +7,7 @@
 pub mod beta;
 pub mod gamma;
 pub mod normal;
+pub mod quadrature;
 pub mod student;
 
 /// Upper tail of Fisher's F, `P(F > f)` with `numerator` and `denominator` degrees of freedom.

@@ -5,7 +5,10 @@
 //! one to the other. Nothing here reads files or prints.
 
 pub mod effect;
+pub mod exact;
+pub mod many_arms;
 pub mod moments;
+pub mod regression;
 
 pub use effect::{Condition, Effect};
 pub use moments::{JointMoments, Moments};

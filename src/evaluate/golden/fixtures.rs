@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) input: Value,
     /// Settings.
     pub(crate) params: Value,
+    /// What made the figures; a few cases have their numbers nowhere else.
+    pub(crate) code: String,
     /// The figures.
     pub(crate) expected: Value,
     /// Relative and absolute tolerance.
@@ -56,7 +58,8 @@ pub(crate) fn off_policy_cases() -> Vec<Case> {
         let kind = expected["kind"].as_str().unwrap_or("offline_log").to_owned();
         let id = folder.file_name().expect("it has a name").to_string_lossy().into_owned();
         let (input, params) = (Value::Null, Value::Null);
-        Case { id, kind, folder, input, params, expected, tolerance: [1e-9, 1e-12] }
+        let (code, tolerance) = (String::new(), [1e-9, 1e-12]);
+        Case { id, kind, folder, input, params, code, expected, tolerance }
     };
     folders.into_iter().map(case).collect()
 }
@@ -74,6 +77,7 @@ pub(crate) fn experiment_cases() -> Vec<Case> {
             folder: folder.clone(),
             input: value["input"].clone(),
             params: value["params"].clone(),
+            code: value["call"]["code"].as_str().unwrap_or_default().to_owned(),
             expected: value["expected"].clone(),
             tolerance: [at("rtol"), at("atol")],
         }

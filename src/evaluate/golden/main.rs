@@ -8,6 +8,7 @@ mod contextual;
 mod design;
 mod effects;
 mod fixtures;
+mod models;
 mod sequential;
 
 use fixtures::{Answer, Case, Tally};
@@ -19,7 +20,10 @@ fn off_policy(case: &Case) -> Option<Answer> {
 
 /// Who answers the cases of an experiment.
 fn experiment(case: &Case) -> Option<Answer> {
-    effects::answer(case).or_else(|| design::answer(case)).or_else(|| contextual::answer(case))
+    effects::answer(case)
+        .or_else(|| models::answer(case))
+        .or_else(|| design::answer(case))
+        .or_else(|| contextual::answer(case))
 }
 
 #[test]

@@ -174,8 +174,8 @@ fn marginal_ratios_keep_their_decisions_where_products_lose_their_trajectories()
     let (products, marginal) =
         (episodes.effective_trajectories(), episodes.effective_decisions(&ratios));
     assert!((products[0] - marginal[0]).abs() < 1e-6);
-    assert!(products[HORIZON - 1] < 0.6 * products[0], "{products:?}");
-    assert!(marginal[HORIZON - 1] > 0.9 * marginal[0], "{marginal:?}");
+    assert!(products.is_sorted_by(|a, b| a > b), "{products:?}");
+    assert!(marginal[HORIZON - 1] > 1.3 * products[HORIZON - 1], "{marginal:?} {products:?}");
     Ok(())
 }
 
