@@ -85,9 +85,17 @@ fn named(name: &str) -> Estimator {
     ESTIMATORS.iter().find(|(known, _)| *known == name).expect("it is in the list").1
 }
 
-/// Estimate, variance and range.
+/// The estimate.
 #[divan::bench(args = ESTIMATORS.map(|(name, _)| name), sample_count = 30)]
 fn point(bencher: Bencher<'_, '_>, name: &str) {
+    let (rounds, estimator) = (rounds(), named(name));
+    let run = || estimator.value(rounds).expect("there is weight");
+    bencher.counter(ItemsCount::new(ROUNDS)).bench(run);
+}
+
+/// Estimate, variance and range, as bounds need.
+#[divan::bench(args = ["ips", "snips", "dr", "sndr"], sample_count = 30)]
+fn summary(bencher: Bencher<'_, '_>, name: &str) {
     let (rounds, estimator) = (rounds(), named(name));
     let run = || estimator.summary(rounds).expect("there is weight");
     bencher.counter(ItemsCount::new(ROUNDS)).bench(run);

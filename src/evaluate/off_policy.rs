@@ -35,7 +35,7 @@ pub use bootstrap::{Bootstrap, Resampled, Units};
 pub use bounds::{Bound, Range};
 pub use choice::Choice;
 pub use distribution::RewardDistribution;
-pub use estimator::{DM, DR, Estimator, IPS, SNDR, SNIPS, Weighting};
+pub use estimator::{DM, DR, Estimator, IPS, Removed, SNDR, SNIPS, Weighting};
 pub use input::{OpeInput, estimate};
 pub use overlap::{OverlapDiagnostics, OverlapVerdict};
 pub use reward_model::{RewardModelSettings, RewardPredictions};
@@ -57,6 +57,9 @@ pub struct EstimateRow {
     pub value: Interval,
     /// The same minus the mean logged reward, paired on the same decisions.
     pub uplift: Interval,
+    /// How much of the importance weight the estimator does not use.
+    #[serde(default)]
+    pub removed: Removed,
 }
 
 /// What a log says about a target policy.
@@ -112,8 +115,12 @@ pub fn judge_logged(
     }
     for estimator in estimators {
         let found = estimate(&estimator, input, level)?;
-        let estimator = estimator.to_string();
-        report.estimates.push(EstimateRow { estimator, value: found.value, uplift: found.uplift });
+        report.estimates.push(EstimateRow {
+            removed: estimator.removed(input.rounds()),
+            estimator: estimator.to_string(),
+            value: found.value,
+            uplift: found.uplift,
+        });
     }
     Ok(report)
 }

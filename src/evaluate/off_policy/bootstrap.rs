@@ -92,7 +92,7 @@ impl Bootstrap {
             let (name, expected) = ("level", "a confidence level in (0, 1)");
             return Err(EvaluateError::InvalidSetting { name, expected, found: self.level });
         }
-        let value = estimator.summary(rounds)?.moments.mean;
+        let value = estimator.value(rounds)?;
         let sums = self.sums(estimator, rounds, units)?;
         at_least("units to resample", 2, sums.len(), "one unit has no spread")?;
         // What does not vary is not gathered: most estimators need one or two sums per unit.
@@ -193,28 +193,45 @@ impl Bootstrap {
 }
 
 /// Sums over as many units as there are, drawn with replacement.
-///
-/// Two draws per 64 random bits, by multiplying and shifting (Lemire 2019 without rejection): a unit's
-/// probability is off by at most 2⁻³², far below what any number of resamples can see.
 fn draw<const K: usize>(units: &[[f64; K]], seeds: SeedTree) -> [f64; K] {
+    // A power of two, as groups are by default, needs no more bits than it has, and divides evenly.
+    if units.len().is_power_of_two() && units.len() <= 1 << 16 {
+        return draw_per_word::<K, 4>(units, seeds);
+    }
+    draw_per_word::<K, 2>(units, seeds)
+}
+
+/// So many draws per 64 random bits, by multiplying and shifting (Lemire 2019 without rejection):
+/// with 32 bits a unit's probability is off by at most 2⁻³², below what resamples can see.
+fn draw_per_word<const K: usize, const DRAWS: usize>(
+    units: &[[f64; K]],
+    seeds: SeedTree,
+) -> [f64; K] {
     let mut rng = seeds.stream();
-    let n = units.len() as u64;
-    let at = |bits: u64| units[(((bits & 0xffff_ffff) * n) >> 32) as usize];
-    let (mut even, mut odd) = ([0.0; K], [0.0; K]);
-    for _ in 0..units.len() / 2 {
-        let bits = rng.next_u64();
-        let (a, b) = (at(bits), at(bits >> 32));
-        for k in 0..K {
-            even[k] += a[k];
-            odd[k] += b[k];
+    let n = units.len();
+    let bits = 64 / DRAWS;
+    let at = |word: u64, draw: usize| {
+        let part = (word >> (draw * bits)) & ((1 << bits) - 1);
+        units[((part * n as u64) >> bits) as usize]
+    };
+    // As many sums as draws: none waits for the one before.
+    let mut sums = [[0.0; K]; DRAWS];
+    for _ in 0..n / DRAWS {
+        let word = rng.next_u64();
+        for (draw, sum) in sums.iter_mut().enumerate() {
+            let unit = at(word, draw);
+            for k in 0..K {
+                sum[k] += unit[k];
+            }
         }
     }
-    if units.len() % 2 == 1 {
-        let last = at(rng.next_u64());
-        even.iter_mut().zip(last).for_each(|(sum, x)| *sum += x);
+    let word = rng.next_u64();
+    let rest = (0..n % DRAWS).map(|draw| at(word, draw));
+    let mut total = [0.0; K];
+    for sum in sums.into_iter().chain(rest) {
+        total.iter_mut().zip(sum).for_each(|(total, x)| *total += x);
     }
-    even.iter_mut().zip(odd).for_each(|(sum, x)| *sum += x);
-    even
+    total
 }
 
 /// Quantile of sorted numbers, linear between them (Hyndman and Fan 1996, type 7).

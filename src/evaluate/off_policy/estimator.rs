@@ -12,6 +12,7 @@
 use super::rounds::Rounds;
 use super::summary::{Influence, Summary, sum};
 use crate::error::EvaluateError;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What becomes of an importance weight `w` before it is used: `h(w)`.
@@ -46,7 +47,9 @@ impl Weighting {
     /// `h` of each weight; one tight loop per kind.
     fn fill(self, weights: &[f64], out: &mut [f64]) {
         fn map(weights: &[f64], out: &mut [f64], h: impl Fn(f64) -> f64) {
-            out.iter_mut().zip(weights).for_each(|(out, &w)| *out = h(w));
+            for (out, w) in out.iter_mut().zip(weights) {
+                *out = h(*w);
+            }
         }
         match self {
             Self::Ignored | Self::Shrunk(0.0) => out.fill(0.0),
@@ -120,11 +123,31 @@ impl Estimator {
         Self { self_normalised: true, ..self }
     }
 
-    /// Contribution of every round, shape `[n]`; their mean is the estimate.
+    /// The estimate alone, in one pass and without storing anything per round.
     ///
     /// # Errors
     /// [`EvaluateError::NoWeight`] when a self-normalised estimator finds no positive weight;
     /// [`EvaluateError::InvalidSetting`] for a parameter out of range.
+    pub fn value(&self, rounds: &Rounds<'_>) -> Result<f64, EvaluateError> {
+        self.weighting.check()?;
+        let (mut base, mut correction, mut weights) = (0.0, 0.0, 0.0);
+        self.for_each_chunk(rounds, |chunk| {
+            base += sum(chunk.base);
+            correction += sum(chunk.correction);
+            weights += sum(chunk.weights);
+        });
+        let n = rounds.len() as f64;
+        match self.self_normalised {
+            false => Ok((base + correction) / n),
+            true if weights > 0.0 => Ok(base / n + correction / weights),
+            true => Err(EvaluateError::NoWeight { estimator: self.to_string() }),
+        }
+    }
+
+    /// Contribution of every round, shape `[n]`; their mean is the estimate.
+    ///
+    /// # Errors
+    /// As [`Estimator::value`].
     pub fn contributions(&self, rounds: &Rounds<'_>) -> Result<Vec<f64>, EvaluateError> {
         let scale = self.scale(rounds)?;
         let mut all = Vec::with_capacity(rounds.len());
@@ -137,7 +160,7 @@ impl Estimator {
     /// Moments and range of the contributions, without storing them.
     ///
     /// # Errors
-    /// As [`Estimator::contributions`].
+    /// As [`Estimator::value`].
     pub fn summary(&self, rounds: &Rounds<'_>) -> Result<Summary, EvaluateError> {
         let scale = self.scale(rounds)?;
         let mut summary = Summary::default();
@@ -157,23 +180,17 @@ impl Estimator {
     /// `v_i − mean v + (g_i − h_i Σg/Σh) / mean h` with `g = h (r − q)`.
     ///
     /// # Errors
-    /// As [`Estimator::contributions`].
+    /// As [`Estimator::value`].
     pub fn influence(&self, rounds: &Rounds<'_>) -> Result<Influence, EvaluateError> {
-        let scale = self.scale(rounds)?;
-        let summary = self.summary(rounds)?;
-        let value = summary.moments.mean;
+        let (scale, value) = (self.scale(rounds)?, self.value(rounds)?);
         if !self.self_normalised {
             let mut deviations = self.contributions(rounds)?;
             deviations.iter_mut().for_each(|x| *x -= value);
             return Ok(Influence::new(value, deviations, true));
         }
-        let (mut base, mut total) = (0.0, 0.0);
-        self.for_each_chunk(rounds, |chunk| {
-            base += sum(chunk.base);
-            total += sum(chunk.correction);
-        });
         let n = rounds.len() as f64;
-        let (base, ratio) = (base / n, scale * total / n);
+        let base = if self.with_model { sum(rounds.predicted_target()) / n } else { 0.0 };
+        let ratio = value - base;
         let mut deviations = Vec::with_capacity(rounds.len());
         self.for_each_chunk(rounds, |chunk| {
             let rows = chunk.base.iter().zip(chunk.correction).zip(chunk.weights);
@@ -254,7 +271,7 @@ pub(super) struct Chunk<'c> {
 }
 
 /// What a [`Weighting`] took away: nothing is clipped silently.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Removed {
     /// `1 − Σ h(w) / Σ w`.
     pub share_of_weight: f64,

@@ -80,6 +80,8 @@ fn influences_sum_to_zero_and_are_the_derivative_of_the_estimate() {
     for estimator in [IPS, SNIPS, DM, DR, SNDR] {
         let found = estimator.influence(&all).expect("there is weight");
         let deviations = found.deviations();
+        let mean = estimator.summary(&all).expect("there is weight").moments.mean;
+        assert!((found.value - mean).abs() < 1e-12 * mean.abs(), "{estimator}");
         assert!(sum(deviations).abs() < 1e-9 * 1_300.0, "{estimator}");
         let without = estimator.summary(&rest).expect("there is weight").moments.mean;
         // Leaving one round out moves the estimate by −D/(n−1), up to O(1/n²).

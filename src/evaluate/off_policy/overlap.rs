@@ -20,8 +20,16 @@ pub const CAUTION_LARGEST_SHARE: f64 = 0.02;
 pub const REFUSE_UNSUPPORTED: f64 = 0.1;
 /// Above this target probability on actions without support estimates come with a caution.
 pub const CAUTION_UNSUPPORTED: f64 = 0.01;
-/// Weights whose mean is more standard errors away from 1 than this come with a caution.
-pub const CAUTION_WEIGHT_MEAN_Z: f64 = 4.0;
+/// Weights whose mean is more standard errors away from 1 than this come with a caution: one false
+/// alarm in a hundred sound logs.
+pub const CAUTION_WEIGHT_MEAN_Z: f64 = 2.576;
+/// Weights whose mean is more than this many times 1, or of which 1 is, come with a caution whatever
+/// their standard error: a few huge weights make that as large as the error they cause, so that `k`
+/// mis-logged propensities never get beyond `z = √k`.
+pub const CAUTION_WEIGHT_MEAN_FACTOR: f64 = 2.0;
+/// Beyond this factor estimates are refused. With right propensities a mean weight above `m` has at
+/// most probability `1/m` (Markov).
+pub const REFUSE_WEIGHT_MEAN_FACTOR: f64 = 5.0;
 /// Fewer customers than this are refused, as small cells are everywhere.
 pub const REFUSE_CUSTOMERS: usize = 10;
 /// Fewer customers than this come with a caution: cluster-robust intervals run short.
@@ -172,12 +180,14 @@ impl OverlapDiagnostics {
             ),
         );
         let z = self.weight_mean_z.unwrap_or(0.0);
+        let factor = self.mean_weight.max(1.0 / self.mean_weight);
         check(
-            false,
-            z.abs() > CAUTION_WEIGHT_MEAN_Z,
+            factor > REFUSE_WEIGHT_MEAN_FACTOR,
+            z.abs() > CAUTION_WEIGHT_MEAN_Z || factor > CAUTION_WEIGHT_MEAN_FACTOR,
             format!(
                 "weights average {:.3}, {:.1} standard errors from 1 (ok within \
-                 {CAUTION_WEIGHT_MEAN_Z}): propensities or support are wrong",
+                 {CAUTION_WEIGHT_MEAN_Z} and a factor of {CAUTION_WEIGHT_MEAN_FACTOR}, refused \
+                 beyond one of {REFUSE_WEIGHT_MEAN_FACTOR}): propensities or support are wrong",
                 self.mean_weight,
                 z.abs(),
             ),
@@ -339,6 +349,32 @@ mod tests {
     fn few_customers_and_tiny_samples_are_refused() {
         assert_eq!(diagnostics(8, 0.5, 0.0, true).verdict().0, OverlapVerdict::Refuse);
         assert_eq!(diagnostics(49, 0.5, 0.0, true).verdict().0, OverlapVerdict::Refuse);
+    }
+
+    #[test]
+    fn a_few_tiny_propensities_are_flagged_by_weight_mean_and_effective_sample() {
+        // Eight of 3,000 decisions are logged with 1e-4 instead of 1/2: the weights average
+        // (2992·1 + 8·5000)/3000 = 14.3, at z = √8 = 2.8, and are worth nine decisions.
+        let n = 3_000;
+        let propensity = |row: usize| if row % 375 == 0 { 1e-4 } else { 0.5 };
+        let log = LoggedDecisions::new(LoggedTable {
+            n_actions: 2,
+            actions: (0..n).map(|row| row % 2).collect(),
+            propensities: (0..n).map(propensity).collect(),
+            rewards: vec![1.0; n],
+            clusters: (0..n as u32).collect(),
+            ..LoggedTable::default()
+        })
+        .expect("every propensity is a probability");
+        let groups = vec![0; n];
+        let target = TargetProbabilities::by_group(vec![0.5, 0.5], groups, &log).expect("valid");
+        let predictions = RewardPredictions::new(vec![0.0; 2 * n], &log).expect("they fit");
+        let input = OpeInput::new(&log, &target, &predictions).expect("they belong together");
+        let (verdict, reasons) = OverlapDiagnostics::measure(&input, true).verdict();
+        assert_eq!(verdict, OverlapVerdict::Refuse);
+        for start in ["3000 logged decisions are worth 9", "weights average 14.331, 2.8 standard"] {
+            assert!(reasons.iter().any(|reason| reason.starts_with(start)), "{reasons:?}");
+        }
     }
 
     #[test]

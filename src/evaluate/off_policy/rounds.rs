@@ -69,20 +69,20 @@ impl<'a> Rounds<'a> {
         check_size("target_probability", "action", log.n_actions(), target.n_actions())?;
         check_size("reward_prediction", "decision", n, predictions.len())?;
         check_size("reward_prediction", "action", log.n_actions(), predictions.n_actions())?;
-        let mut weights = Vec::with_capacity(n);
-        let mut predicted_logged = Vec::with_capacity(n);
-        let mut predicted_target = Vec::with_capacity(n);
-        for (row, (&action, propensity)) in log.actions().iter().zip(log.propensities()).enumerate()
-        {
+        let (mut weights, mut predicted_logged) = (vec![0.0; n], vec![0.0; n]);
+        let mut predicted_target = vec![0.0; n];
+        let columns = weights.iter_mut().zip(&mut predicted_logged).zip(&mut predicted_target);
+        let taken = log.actions().iter().zip(log.propensities());
+        for (row, (((w, q), v), (&action, propensity))) in columns.zip(taken).enumerate() {
             let (probabilities, predicted) = (target.row(row), predictions.row(row));
             let (mut value, mut total) = (0.0, 0.0);
             for (p, q) in probabilities.iter().zip(predicted) {
                 value += p * q;
                 total += p;
             }
-            weights.push(probabilities[action] / propensity);
-            predicted_logged.push(predicted[action]);
-            predicted_target.push(value / total);
+            *w = probabilities[action] / propensity;
+            *q = predicted[action];
+            *v = value / total;
         }
         Self::with_model(log.rewards(), weights, predicted_logged, predicted_target)
     }

@@ -133,7 +133,8 @@ pub(super) fn resampled(
     ];
     for (name, ours) in figures {
         let Some(theirs) = theirs[name].as_f64() else { continue };
-        if !((ours - theirs).abs() <= tolerance) {
+        let close = (ours - theirs).abs() <= tolerance;
+        if !close {
             return Err(format!(
                 "bootstrap of {estimator}: {name} {ours}, expected {theirs} ± {tolerance}"
             ));
