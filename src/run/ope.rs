@@ -1,6 +1,7 @@
 //! What any log of decisions says of any policy: `promopt ope`.
 
 use super::error::RunError;
+use crate::data::DataError;
 use crate::data::decision_tables::{ByAction, DecisionLog, LogColumns, TablePlace};
 use crate::evaluate::off_policy::propensity::{
     Assignments, EstimatedPropensities, PropensityOverlap, PropensitySettings,
@@ -148,7 +149,8 @@ pub struct OpeAnswer {
 /// # Errors
 /// [`RunError`] for files, columns, probabilities and settings that cannot be used.
 pub fn judge_table(request: &OpeRequest) -> Result<OpeAnswer, RunError> {
-    let mut log = DecisionLog::read(&request.log, &request.columns)?;
+    let mut log = DecisionLog::read(&request.log, &request.columns)
+        .map_err(|error| with_advice(error, &request.columns))?;
     let target = open_target(request, &mut log)?;
     let predictions = open_beside(request.predictions.as_ref(), &mut log)?;
     let (propensities, overlap) = propensities(&mut log)?;
@@ -178,6 +180,19 @@ pub fn judge_table(request: &OpeRequest) -> Result<OpeAnswer, RunError> {
     .map_err(EvaluateError::from)?;
     let target = TargetProbabilities::new(target, &decisions)?;
     answer(request, &log, &decisions, &target, predictions, overlap)
+}
+
+/// Where the propensities are missing, there are three ways on.
+fn with_advice(error: DataError, columns: &LogColumns) -> RunError {
+    match &error {
+        DataError::NoSuchColumn { column, .. } if Some(column) == columns.propensity.as_ref() => {
+            RunError::Config(format!(
+                "{error}, or give one number for all rows, as --propensity 0.5, or --propensity \
+                 estimated with --features"
+            ))
+        }
+        _ => error.into(),
+    }
 }
 
 /// The policy's probabilities, before the rows of the log are known to be complete.

@@ -2,6 +2,7 @@
 //! that were targeted, and an experiment that was dealt by chance.
 
 use crate::real_data;
+use crate::shop::Shop;
 use promopt::data::any_table::{AnyTable, ColumnKind};
 use promopt::data::decision_tables::{DecisionLog, LogColumns};
 use promopt::evaluate::OverlapVerdict;
@@ -139,4 +140,63 @@ fn an_experiment_dealt_by_chance_is_ok() -> Outcome {
         assert!(action.auc < 0.5 + 4.0 * 0.0024, "{action:?}");
     }
     Ok(())
+}
+
+/// A log in the dialect of a German spreadsheet: two actions at even odds, action B pays 1.
+fn german_log(shop: &Shop) {
+    let mut text = String::from("Kunde;Aktion;Erlös;Alter\n");
+    for row in 0..400 {
+        let action = if (row / 2) % 2 == 0 { "A" } else { "B" };
+        let pays = if action == "B" { "1,25" } else { "0,25" };
+        text += &format!("k{row};{action};{pays};{}\n", 20 + row % 50);
+    }
+    shop.write("log.csv", text);
+}
+
+#[test]
+fn a_policy_is_judged_on_a_log_under_any_column_names() {
+    let shop = Shop::new();
+    german_log(&shop);
+    let columns = "--action Aktion --reward Erlös --propensity 0.5 --features Alter";
+    let line = format!("ope log.csv {columns} --customer Kunde --target always:B --json");
+    let ended = shop.promopt(&line);
+    ended.succeeds();
+    let answer: serde_json::Value = serde_json::from_str(&ended.stdout).expect("it is JSON");
+    assert_eq!(answer["verdict"], "ok");
+    let ips = &answer["estimates"]["ips"];
+    assert_eq!(
+        (&ips["estimate"], &answer["logged_value"]["estimate"]),
+        (&1.25.into(), &0.75.into())
+    );
+    assert!(ips["lower"].as_f64() < Some(1.25) && ips["upper"].as_f64() > Some(1.25));
+    let chosen = answer["decide_on"].as_str().expect("an estimator");
+    assert!(answer["estimates"][chosen]["estimate"].as_f64().is_some());
+    assert_eq!(ended.stdout, shop.promopt(&format!("{line} --threads 1")).stdout);
+}
+
+#[test]
+fn what_cannot_be_judged_is_said_with_the_way_on() {
+    let shop = Shop::new();
+    german_log(&shop);
+    let log = "ope log.csv --action Aktion --reward Erlös";
+    shop.promopt(&format!("{log} --target uniform")).fails(3, &["propensity", "--propensity 0.5"]);
+    let odds = format!("{log} --propensity 0.5");
+    shop.promopt(&format!("{odds} --target always:C")).fails(3, &["A", "B", "`C`"]);
+    shop.promopt(&format!("{odds} --target nowhere.csv")).fails(4, &["nowhere.csv"]);
+    let typo = "ope log.csv --action Action --reward Erlös --target uniform";
+    shop.promopt(typo).fails(4, &["did you mean `Aktion`"]);
+    let estimated = format!("{log} --propensity estimated --target uniform");
+    shop.promopt(&estimated).fails(3, &["--features"]);
+    shop.write("pi.csv", "A,B\n0.5,0.6\n");
+    shop.promopt(&format!("{odds} --target pi.csv")).fails(4, &["expected 400 rows"]);
+    // Always the same action was logged: nothing can be said of the other one.
+    shop.write("log.csv", "action,reward,propensity\nA,1,1\nA,2,1\nA,0,1\n");
+    shop.write("pi.csv", "A,B\n0,1\n0,1\n0,1\n");
+    let refused = shop.promopt("ope log.csv --target pi.csv");
+    refused.succeeds();
+    assert!(
+        refused.stdout.contains("refuse") && refused.stdout.contains("no estimates"),
+        "{}",
+        refused.stdout
+    );
 }

@@ -61,7 +61,7 @@ impl MetaWorld {
         let policies = (0..n_policies)
             .map(|policy| {
                 let place = policy as f64 / (n_policies.max(2) - 1) as f64;
-                leaning(6.0 - 8.0 * place, 0.2, &mut rng)
+                leaning(4.0 - 4.0 * place, 0.4, &mut rng)
             })
             .collect();
         Self { n_actions, features, chances, today, policies }
