@@ -356,7 +356,7 @@ mod tests {
         // Eight of 3,000 decisions are logged with 1e-4 instead of 1/2: the weights average
         // (2992·1 + 8·5000)/3000 = 14.3, at z = √8 = 2.8, and are worth nine decisions.
         let n = 3_000;
-        let propensity = |row: usize| if row % 375 == 0 { 1e-4 } else { 0.5 };
+        let propensity = |row: usize| if row.is_multiple_of(375) { 1e-4 } else { 0.5 };
         let log = LoggedDecisions::new(LoggedTable {
             n_actions: 2,
             actions: (0..n).map(|row| row % 2).collect(),
