@@ -1,15 +1,17 @@
 //! The percentile bootstrap: seeded, parallel, re-normalised in every resample.
 //!
-//! What is drawn with replacement are *units*: rounds when they are independent, customers when not.
-//! A unit is its sums (of `v`, `h (r − q)`, `h` and the count), so a resample is a few additions per
-//! unit whatever the estimator, and a self-normalised estimate divides by its own resample's weight.
+//! What is drawn with replacement are *units*: rounds when they are independent, customers when
+//! not. A unit is its sums (of `v`, `h (r − q)`, `h` and the count), so a resample is a few
+//! additions per unit whatever the estimator, and a self-normalised estimate divides by its own
+//! resample's weight.
 //!
-//! With more than [`Bootstrap::max_units`] units, these are dealt in turn into that many groups first
-//! and groups are drawn (the random-groups method: Hansen, Hurwitz and Madow 1953; Wolter 2007). A
-//! group's sums are independent of every other's, as nobody looked at the numbers when dealing, so
-//! the resamples have the same mean and, up to a relative `sqrt(1/(2·groups))`, the same spread:
-//! 0.4 % for 32,768 groups, where 1,000 resamples themselves leave 2.2 % (`sqrt(1/(2·1000))`). Both
-//! are larger where a handful of rounds carries the estimate; so is the doubt about any interval.
+//! With more than [`Bootstrap::max_units`] units, these are dealt in turn into that many groups
+//! first and groups are drawn (the random-groups method: Hansen, Hurwitz and Madow 1953; Wolter
+//! 2007). A group's sums are independent of every other's, as nobody looked at the numbers when
+//! dealing, so the resamples have the same mean and, up to a relative `sqrt(1/(2·groups))`, the
+//! same spread: 0.4 % for 32,768 groups, where 1,000 resamples themselves leave 2.2 %
+//! (`sqrt(1/(2·1000))`). Both are larger where a handful of rounds carries the estimate; so is the
+//! doubt about any interval.
 
 use super::estimator::Estimator;
 use super::rounds::Rounds;
@@ -77,8 +79,8 @@ impl Bootstrap {
     /// threads: each resample has a stream of its own.
     ///
     /// # Errors
-    /// [`EvaluateError::InvalidSetting`] for a level outside `(0, 1)`; [`EvaluateError::TooFew`] for
-    /// fewer than two resamples or units; as [`Estimator::summary`].
+    /// [`EvaluateError::InvalidSetting`] for a level outside `(0, 1)`; [`EvaluateError::TooFew`]
+    /// for fewer than two resamples or units; as [`Estimator::summary`].
     pub fn run(
         &self,
         estimator: &Estimator,
