@@ -1,9 +1,9 @@
 //! Off-policy evaluation of single decisions: a verdict first, and estimates only when it allows.
 //!
-//! Everything meets in [`Rounds`]: reward, weight and what a model predicts, round by round. Weights
-//! come from [actions](Rounds::of_log), [embeddings of actions](embedding), [continuous
-//! actions](continuous) or [several loggers](loggers); an [estimator] is a weighting of them, a model
-//! or none, a normaliser or none. What it says is read as [moments](Summary) with
+//! Everything meets in [`Rounds`]: reward, weight and what a model predicts, round by round.
+//! Weights come from [actions](Rounds::of_log), [embeddings of actions](embedding), [continuous
+//! actions](continuous) or [several loggers](loggers); an [estimator] is a weighting of them, a
+//! model or none, a normaliser or none. What it says is read as [moments](Summary) with
 //! [bounds], as an [influence](Influence) per round with cluster-robust intervals, or by
 //! [bootstrap]. [Tuning](tuning) and the [choice] among estimators look at nothing but the log;
 //! [weights], [overlap] and the [distribution] of the reward say how much to believe.

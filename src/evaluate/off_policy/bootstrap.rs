@@ -1,14 +1,17 @@
 //! The percentile bootstrap: seeded, parallel, re-normalised in every resample.
 //!
-//! What is drawn with replacement are *units*: rounds when they are independent, customers when not.
-//! A unit is its sums (of `v`, `h (r − q)`, `h` and the count), so a resample is a few additions per
-//! unit whatever the estimator, and a self-normalised estimate divides by its own resample's weight.
+//! What is drawn with replacement are *units*: rounds when they are independent, customers when
+//! not. A unit is its sums (of `v`, `h (r − q)`, `h` and the count), so a resample is a few
+//! additions per unit whatever the estimator, and a self-normalised estimate divides by its own
+//! resample's weight.
 //!
-//! With more than [`Bootstrap::max_units`] units, these are dealt in turn into that many groups first
-//! and groups are drawn (the random-groups method: Hansen, Hurwitz and Madow 1953; Wolter 2007). A
-//! group's sums are independent of every other's, as nobody looked at the numbers when dealing, so
-//! the resamples have the same mean and, up to a relative `sqrt(1/(2·groups))`, the same spread:
-//! 0.4 % for 32,768 groups, where 1,000 resamples themselves leave 2.2 % (`sqrt(1/(2·1000))`).
+//! With more than [`Bootstrap::max_units`] units, these are dealt in turn into that many groups
+//! first and groups are drawn (the random-groups method: Hansen, Hurwitz and Madow 1953; Wolter
+//! 2007). A group's sums are independent of every other's, as nobody looked at the numbers when
+//! dealing, so the resamples have the same mean and, up to a relative `sqrt(1/(2·groups))`, the
+//! same spread: 0.4 % for 32,768 groups, where 1,000 resamples themselves leave 2.2 %
+//! (`sqrt(1/(2·1000))`). Both are larger where a handful of rounds carries the estimate; so is the
+//! doubt about any interval.
 
 use super::estimator::Estimator;
 use super::rounds::Rounds;
@@ -76,8 +79,8 @@ impl Bootstrap {
     /// threads: each resample has a stream of its own.
     ///
     /// # Errors
-    /// [`EvaluateError::InvalidSetting`] for a level outside `(0, 1)`; [`EvaluateError::TooFew`] for
-    /// fewer than two resamples or units; as [`Estimator::summary`].
+    /// [`EvaluateError::InvalidSetting`] for a level outside `(0, 1)`; [`EvaluateError::TooFew`]
+    /// for fewer than two resamples or units; as [`Estimator::summary`].
     pub fn run(
         &self,
         estimator: &Estimator,
@@ -95,31 +98,24 @@ impl Bootstrap {
         let value = estimator.value(rounds)?;
         let sums = self.sums(estimator, rounds, units)?;
         at_least("units to resample", 2, sums.len(), "one unit has no spread")?;
-        // What does not vary is not gathered: most estimators need one or two sums per unit.
+        let renormalised = estimator.self_normalised && !self.fixed_normaliser;
+        let weight: f64 = sums.iter().map(|unit| unit[2]).sum();
+        let fixed = if estimator.self_normalised { rounds.len() as f64 / weight } else { 1.0 };
         let even = sums.iter().all(|unit| unit[3] == sums[0][3]);
-        let n = sums.len() as f64 * sums[0][3];
-        let mut found = if estimator.self_normalised && !self.fixed_normaliser {
-            if estimator.with_model || !even {
-                let of = |[v, g, h, n]: Sums| v / n + g / h;
-                self.resample(&sums, seeds, of)
-            } else {
-                let pairs: Vec<[f64; 2]> = sums.iter().map(|[_, g, h, _]| [*g, *h]).collect();
-                self.resample(&pairs, seeds, |[g, h]| g / h)
-            }
+        // What does not vary is not gathered: most estimators need one or two sums per unit.
+        let mut found = if renormalised && estimator.with_model {
+            self.resample(&sums, seeds, |[v, g, h, n]| v / n + g / h)
+        } else if renormalised {
+            let pairs: Vec<[f64; 2]> = sums.iter().map(|[_, g, h, _]| [*g, *h]).collect();
+            self.resample(&pairs, seeds, |[g, h]| g / h)
+        } else if even {
+            let alone: Vec<[f64; 1]> = sums.iter().map(|[v, g, ..]| [v + fixed * g]).collect();
+            let n = sums.len() as f64 * sums[0][3];
+            self.resample(&alone, seeds, |[x]| x / n)
         } else {
-            let scale = if estimator.self_normalised {
-                rounds.len() as f64 / sums.iter().map(|unit| unit[2]).sum::<f64>()
-            } else {
-                1.0
-            };
-            if even {
-                let alone: Vec<[f64; 1]> = sums.iter().map(|s| [s[0] + scale * s[1]]).collect();
-                self.resample(&alone, seeds, |[x]| x / n)
-            } else {
-                let pairs: Vec<[f64; 2]> =
-                    sums.iter().map(|s| [s[0] + scale * s[1], s[3]]).collect();
-                self.resample(&pairs, seeds, |[x, n]| x / n)
-            }
+            let pairs: Vec<[f64; 2]> =
+                sums.iter().map(|[v, g, _, n]| [v + fixed * g, *n]).collect();
+            self.resample(&pairs, seeds, |[x, n]| x / n)
         };
         found.retain(|x| x.is_finite());
         self.read(value, found, sums.len())
@@ -136,6 +132,8 @@ impl Bootstrap {
             Units::Rounds => (None, rounds.len()),
             Units::Customers { ranks, n } => {
                 check_size("customers", "decision", rounds.len(), ranks.len())?;
+                let customers = ranks.iter().max().map_or(0, |most| most + 1);
+                crate::logged::at_least("customers", customers, n, "count every rank below it")?;
                 (Some(ranks), n)
             }
         };

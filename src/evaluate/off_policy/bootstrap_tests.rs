@@ -23,8 +23,8 @@ fn self_normalised_estimates_are_renormalised_in_every_resample() {
     let rounds = Rounds::new(&rewards, weights).expect("valid");
     let settings = Bootstrap { n_resamples: 2_000, ..Default::default() };
     let fixed = Bootstrap { fixed_normaliser: true, ..settings };
-    // The standard error of a standard deviation from 2,000 resamples is 1/sqrt(4000) = 1.6 % of it,
-    // so 4 se = 6.4 %.
+    // The standard error of a standard deviation from 2,000 resamples is 1/sqrt(4000) = 1.6 % of
+    // it, so 4 se = 6.4 %.
     for estimator in [SNIPS, SNDR, IPS] {
         let theory = estimator.influence(&rounds).expect("weight").standard_error();
         let ours = run(settings, estimator, Units::Rounds, 2_000).interval.standard_error;

@@ -13,8 +13,9 @@ pub enum Range {
     Observed,
     /// Known beforehand, such as `[0, L]` for clipped weights and clicks: a guarantee.
     Known(f64, f64),
-    /// The largest contribution seen, as Open Bandit Pipeline takes it. Holds only for contributions
-    /// of at least 0: below that the "lower bound" can lie above the mean. For comparison alone.
+    /// The largest contribution seen, as Open Bandit Pipeline takes it. Holds only for
+    /// contributions of at least 0: below that the "lower bound" can lie above the mean. For
+    /// comparison alone.
     LargestSeen,
 }
 

@@ -2,11 +2,11 @@
 //!
 //! Estimators trade bias for variance in a way that depends on the log. The rule of Tucker and Lee
 //! ([`accepted`]), on whole estimators instead of clipping parameters: from the widest interval
-//! to the narrowest, each is accepted as long as it agrees with all wider ones up to noise; the last
-//! accepted is the choice. Its error is then within a constant of the best candidate's, whichever
-//! that is (Su, Srinath and Krishnamurthy 2020, theorem 3). It needs one unbiased candidate, so IPS
-//! and DR are always among them. The choice has a small error, but a narrow interval may not
-//! contain a bias that noise hides: the interval of DR beside it does.
+//! to the narrowest, each is accepted as long as it agrees with all wider ones up to noise; the
+//! last accepted is the choice. Its error is then within a constant of the best candidate's,
+//! whichever that is (Su, Srinath and Krishnamurthy 2020). It needs one unbiased
+//! candidate, so IPS and DR are always among them. The choice has a small error, but a narrow
+//! interval may not contain a bias that noise hides: the interval of DR beside it does.
 
 use super::estimator::{DM, DR, Estimator, IPS, SNDR, SNIPS, Weighting};
 use super::input::OpeInput;
@@ -38,7 +38,8 @@ pub struct Choice {
     pub estimator: String,
     /// Why, in plain words.
     pub reason: String,
-    /// The two estimators that are farthest apart for their noise; `None` when none can be compared.
+    /// The two estimators that are farthest apart for their noise; `None` when none can be
+    /// compared.
     pub disagreement: Option<Disagreement>,
 }
 

@@ -2,9 +2,9 @@
 //!
 //! With a kernel `K` and a bandwidth `h`, the weight of a round is `K(u) / (h p)`,
 //! `u = (target action − logged action) / h`, where `p` is the logging *density*. The
-//! [estimators](super::estimator) then are kernel IPS, its self-normalised version and kernel DR; with
-//! a model, `q` and `v` are both its prediction at the target's action. Biased by `O(h²)` towards
-//! nearby actions, with a variance of `O(1/(n h))`. Source: Kallus and Zhou 2018.
+//! [estimators](super::estimator) then are kernel IPS, its self-normalised version and kernel DR;
+//! with a model, `q` and `v` are both its prediction at the target's action. Biased by `O(h²)`
+//! towards nearby actions, with a variance of `O(1/(n h))`. Source: Kallus and Zhou 2018.
 
 use super::rounds::Rounds;
 use super::target::check_size;

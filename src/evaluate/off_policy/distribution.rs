@@ -1,9 +1,9 @@
 //! Not only the mean: the distribution of the reward under the target policy.
 //!
 //! Self-normalised weights turn the logged rewards into a sample of the target policy's:
-//! `F(x) = Σ w_i 1{r_i ≤ x} / Σ w_i`. The mean of that distribution is SNIPS. Noisier than means where
-//! weights are few: read the effective sample size beside it. Source: Chandak et al. 2021 (UnO);
-//! Huang et al. 2021.
+//! `F(x) = Σ w_i 1{r_i ≤ x} / Σ w_i`. The mean of that distribution is SNIPS. Noisier than means
+//! where weights are few: read the effective sample size beside it. Source: Chandak et al. 2021
+//! (UnO); Huang et al. 2021.
 
 use super::rounds::Rounds;
 use super::summary::sum;
@@ -73,9 +73,9 @@ impl RewardDistribution {
         self.expect(|r| (r - mean) * (r - mean))
     }
 
-    /// Conditional value at risk: mean of the worst `share` of the rewards, `share` in `(0, 1]`; the
-    /// reward at the border counts with the part that is needed. Source: Rockafellar and Uryasev
-    /// 2000.
+    /// Conditional value at risk: mean of the worst `share` of the rewards, `share` in `(0, 1]`;
+    /// the reward at the border counts with the part that is needed. Source: Rockafellar and
+    /// Uryasev 2000.
     #[must_use]
     pub fn conditional_value_at_risk(&self, share: f64) -> f64 {
         let share = share.clamp(f64::MIN_POSITIVE, 1.0);

@@ -4,9 +4,9 @@
 //! *embedding* `e` of the action instead, such as mechanic, category and depth:
 //! `w(x, e) = Σ_a target(a|x) p(e|a) / Σ_a logging(a|x) p(e|a)`, `p(e|a) = Π_d p(e_d|a)`. Unbiased
 //! when the action matters for the reward only through its embedding. The weights go into
-//! [`Rounds`](super::Rounds): without a model that is MIPS and its self-normalised version; clusters
-//! of actions (one certain dimension) with a model are OffCEM, where the model has to get right only
-//! the differences within a cluster.
+//! [`Rounds`](super::Rounds): without a model that is MIPS and its self-normalised version;
+//! clusters of actions (one certain dimension) with a model are OffCEM, where the model has to get
+//! right only the differences within a cluster.
 //! Sources: Saito and Joachims 2022; Saito, Ren and Joachims 2023.
 
 use super::bounds::Bound;
@@ -16,8 +16,8 @@ use super::tuning::{Candidate, agree};
 use crate::error::EvaluateError;
 use crate::logged::at_least;
 
-/// One dimension of an embedding: what category an action has, possibly at random, and which one was
-/// seen in each round.
+/// One dimension of an embedding: what category an action has, possibly at random, and which one
+/// was seen in each round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dimension {
     n_categories: usize,

@@ -51,7 +51,7 @@ fn an_embedding_that_tells_actions_apart_gives_their_weights() {
     let own: Vec<u32> = (0..ACTIONS as u32).collect();
     let dimension = Dimension::certain(&own, log.actions()).expect("valid");
     let found = marginal_weights(&target, &logging, &[&dimension]).expect("valid");
-    let plain = target.weights(log.actions(), log.propensities());
+    let plain = target.weights(&log).expect("they fit");
     assert!(found.iter().zip(plain).all(|(a, b)| (a - b).abs() < 1e-12));
 }
 
@@ -63,7 +63,7 @@ fn mips_has_less_variance_than_ips_and_offcem_no_bias_from_within_clusters() {
         let (target, logging) = (policy(TARGET, &log), policy(LOGGING, &log));
         let cluster = Dimension::certain(&CLUSTER, log.actions()).expect("valid");
         let marginal = marginal_weights(&target, &logging, &[&cluster]).expect("valid");
-        let own = target.weights(log.actions(), log.propensities());
+        let own = target.weights(&log).expect("they fit");
         // A model that is off by the cluster, but right within.
         let model = |a: usize| within * a as f64 + 0.4;
         let logged: Vec<f64> = log.actions().iter().map(|&a| model(a)).collect();

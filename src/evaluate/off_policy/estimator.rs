@@ -29,7 +29,8 @@ pub enum Weighting {
     Clipped(f64),
     /// `w` up to and including `T`, 0 above. Source: Wang, Agarwal and Dudik 2017 (SWITCH).
     Switched(f64),
-    /// `L w / (w² + L)`, `L ≥ 0`; `w` for infinite `L`. Source: Su et al. 2020 (optimistic shrinkage).
+    /// `L w / (w² + L)`, `L ≥ 0`; `w` for infinite `L`. Source: Su et al. 2020 (optimistic
+    /// shrinkage).
     Shrunk(f64),
     /// `w / (1 − L + L w)`, `0 ≤ L ≤ 1`. Source: Metelli, Russo and Restelli 2021 (sub-Gaussian).
     Smoothed(f64),
@@ -175,8 +176,8 @@ impl Estimator {
         Ok(summary)
     }
 
-    /// The estimate and the influence of every round on it (mean zero): the distance to the mean for
-    /// a plain mean, the linearised ratio for a self-normalised one (delta method),
+    /// The estimate and the influence of every round on it (mean zero): the distance to the mean
+    /// for a plain mean, the linearised ratio for a self-normalised one (delta method),
     /// `v_i − mean v + (g_i − h_i Σg/Σh) / mean h` with `g = h (r − q)`.
     ///
     /// # Errors

@@ -18,7 +18,8 @@ pub struct OpeInput<'a> {
 }
 
 impl<'a> OpeInput<'a> {
-    /// Puts the three together and computes once what every estimator reads, see [`Rounds::of_log`].
+    /// Puts the three together and computes once what every estimator reads, see
+    /// [`Rounds::of_log`].
     ///
     /// # Errors
     /// [`EvaluateError::WrongLength`] when target or predictions were made for another log.
@@ -68,7 +69,8 @@ pub struct Estimated {
 /// to dependence within customers.
 ///
 /// # Errors
-/// As [`Estimator::influence`]; [`EvaluateError::InvalidSetting`] when the level is not in `(0, 1)`.
+/// As [`Estimator::influence`]; [`EvaluateError::InvalidSetting`] when the level is not in
+/// `(0, 1)`.
 pub fn estimate(
     estimator: &Estimator,
     input: &OpeInput<'_>,

@@ -1,9 +1,9 @@
 //! Several logging policies in one log: seasons, regions or servers that chose differently.
 //!
-//! *Naive*: each round by the propensity of its own logger, `w = target / p_k`. *Balanced*: all rounds
-//! by the mixture `p̄(a|x) = Σ_k (n_k/n) p_k(a|x)`, the smallest variance where every logger's policy
-//! is known; both are ordinary [`Rounds`]. *Weighted*: naive weights, with strata counted by their
-//! precision. Sources: Agarwal et al. 2017; Kallus, Saito and Uehara 2021.
+//! *Naive*: each round by the propensity of its own logger, `w = target / p_k`. *Balanced*: all
+//! rounds by the mixture `p̄(a|x) = Σ_k (n_k/n) p_k(a|x)`, the smallest variance where every
+//! logger's policy is known; both are ordinary [`Rounds`]. *Weighted*: naive weights, with strata
+//! counted by their precision. Sources: Agarwal et al. 2017; Kallus, Saito and Uehara 2021.
 
 use super::estimator::Estimator;
 use super::rounds::Rounds;
@@ -15,8 +15,8 @@ use crate::error::EvaluateError;
 /// `c_k = n / (V_k Σ_j n_j / V_j)`, `V_k` the variance of the contributions within stratum `k`.
 ///
 /// Only the weighted correction is scaled, not the model term. `V_k` is estimated from the same
-/// rounds: with heavy-tailed weights a stratum that has missed its tail looks precise and is counted
-/// too much. `strata` is the logger of each round, shape `[n]`.
+/// rounds: with heavy-tailed weights a stratum that has missed its tail looks precise and is
+/// counted too much. `strata` is the logger of each round, shape `[n]`.
 ///
 /// # Errors
 /// [`EvaluateError::NoVariance`] for a stratum whose contributions are constant;

@@ -23,9 +23,9 @@ pub const CAUTION_UNSUPPORTED: f64 = 0.01;
 /// Weights whose mean is more standard errors away from 1 than this come with a caution: one false
 /// alarm in a hundred sound logs.
 pub const CAUTION_WEIGHT_MEAN_Z: f64 = 2.576;
-/// Weights whose mean is more than this many times 1, or of which 1 is, come with a caution whatever
-/// their standard error: a few huge weights make that as large as the error they cause, so that `k`
-/// mis-logged propensities never get beyond `z = √k`.
+/// Weights whose mean is more than this many times 1, or of which 1 is, come with a caution
+/// whatever their standard error: a few huge weights make that as large as the error they cause, so
+/// that `k` mis-logged propensities never get beyond `z = √k`.
 pub const CAUTION_WEIGHT_MEAN_FACTOR: f64 = 2.0;
 /// Beyond this factor estimates are refused. With right propensities a mean weight above `m` has at
 /// most probability `1/m` (Markov).
@@ -242,8 +242,9 @@ pub struct SupportGap {
     pub n_decisions: usize,
 }
 
-/// Actions that the target policy uses in a group where the log shows them fewer than `enough` times,
-/// the largest target probability first: where the estimates rest on the model alone, or on nothing.
+/// Actions that the target policy uses in a group where the log shows them fewer than `enough`
+/// times, the largest target probability first: where the estimates rest on the model alone, or on
+/// nothing.
 ///
 /// `groups` is the group of each decision, such as the customer's persona; `None` takes all as one.
 ///
@@ -356,7 +357,7 @@ mod tests {
         // Eight of 3,000 decisions are logged with 1e-4 instead of 1/2: the weights average
         // (2992·1 + 8·5000)/3000 = 14.3, at z = √8 = 2.8, and are worth nine decisions.
         let n = 3_000;
-        let propensity = |row: usize| if row % 375 == 0 { 1e-4 } else { 0.5 };
+        let propensity = |row: usize| if row.is_multiple_of(375) { 1e-4 } else { 0.5 };
         let log = LoggedDecisions::new(LoggedTable {
             n_actions: 2,
             actions: (0..n).map(|row| row % 2).collect(),

@@ -169,8 +169,8 @@ fn squared_errors(estimators: &[Estimator]) -> Vec<Vec<f64>> {
 
 #[test]
 fn errors_are_in_the_order_of_theory() {
-    // Self-normalising and a fair model remove variance that plain IPS has; the model alone is biased
-    // here, and so is a clip at 1, while a clip above the largest weight changes nothing.
+    // Self-normalising and a fair model remove variance that plain IPS has; the model alone is
+    // biased here, and so is a clip at 1, while a clip above the largest weight changes nothing.
     let errors = squared_errors(&[
         IPS,
         SNIPS,

@@ -152,8 +152,9 @@ impl RewardPredictions {
 }
 
 /// Importance of each decision for the reward model of the "more robust" doubly robust estimator,
-/// `target(a_i|x_i) (1 − p_i) / p_i²`, shape `[n]`: the weight of a squared error in the variance of
-/// DR. Ill-conditioned where propensities are tiny. Source: Farajtabar, Chow and Ghavamzadeh 2018.
+/// `target(a_i|x_i) (1 − p_i) / p_i²`, shape `[n]`: the weight of a squared error in the variance
+/// of DR. Ill-conditioned where propensities are tiny. Source: Farajtabar, Chow and Ghavamzadeh
+/// 2018.
 #[must_use]
 pub fn most_robust_importance(log: &LoggedDecisions, target: &TargetProbabilities) -> Vec<f64> {
     let taken = log.actions().iter().zip(log.propensities()).enumerate();

@@ -9,8 +9,8 @@ use crate::logged::LoggedDecisions;
 /// logged action, `q_i`, and on the target policy, `v_i`.
 ///
 /// Where the weight comes from makes the method: actions (IPS, DR), embeddings (MIPS), clusters of
-/// actions (OffCEM), kernels (continuous actions), mixtures of loggers. The [estimators](super::estimator)
-/// do not ask. Without a model `q` and `v` are 0.
+/// actions (OffCEM), kernels (continuous actions), mixtures of loggers. The
+/// [estimators](super::estimator) do not ask. Without a model `q` and `v` are 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rounds<'a> {
     rewards: &'a [f64],

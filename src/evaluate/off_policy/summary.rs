@@ -6,9 +6,9 @@ use crate::experiment::moments::Moments;
 use crate::interval::{Interval, clustered};
 use crate::logged::LoggedDecisions;
 
-/// Eight interleaved partial results: the processor works on them at the same time, and partial sums
-/// round less than one long one. Spelled out, since loops over lanes are not unrolled across the
-/// parts that a release build compiles separately (4 times slower).
+/// Eight interleaved partial results: the processor works on them at the same time, and partial
+/// sums round less than one long one. Spelled out, since loops over lanes are not unrolled across
+/// the parts that a release build compiles separately (4 times slower).
 fn lanes(values: &[f64], start: f64, step: impl Fn(f64, f64) -> f64) -> [f64; 8] {
     let (blocks, rest) = values.as_chunks::<8>();
     let mut lanes = [start; 8];
@@ -82,7 +82,8 @@ impl Summary {
 
     /// Standard error of the mean, `sqrt(variance / n)` with the unbiased variance.
     ///
-    /// For self-normalised estimators take that of the [`Influence`]: their weights' mean is random.
+    /// For self-normalised estimators take that of the [`Influence`]: their weights' mean is
+    /// random.
     #[must_use]
     pub fn standard_error(&self) -> f64 {
         self.moments.variance_of_mean().sqrt()

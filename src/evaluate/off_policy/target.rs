@@ -101,14 +101,18 @@ impl TargetProbabilities {
         self.0.row(row)
     }
 
-    /// Importance weights `w_i = target(a_i|x_i) / p_i` for these propensities, shape `[n]`.
+    /// Importance weights `w_i = target(a_i|x_i) / p_i`, shape `[n]`.
     ///
     /// Not unbiased where the logging policy could not take what the target takes: see
     /// [`overlap`](super::overlap). Source: Horvitz and Thompson 1952.
-    #[must_use]
-    pub fn weights(&self, actions: &[usize], propensities: &[f64]) -> Vec<f64> {
-        let taken = actions.iter().zip(propensities).enumerate();
-        taken.map(|(row, (&action, p))| self.row(row)[action] / p).collect()
+    ///
+    /// # Errors
+    /// [`EvaluateError::WrongLength`] for another log than the one these were made for.
+    pub fn weights(&self, log: &LoggedDecisions) -> Result<Vec<f64>, EvaluateError> {
+        check_size("target_probability", "decision", log.len(), self.len())?;
+        check_size("target_probability", "action", log.n_actions(), self.n_actions())?;
+        let taken = log.actions().iter().zip(log.propensities()).enumerate();
+        Ok(taken.map(|(row, (&action, p))| self.row(row)[action] / p).collect())
     }
 }
 

@@ -25,12 +25,13 @@ pub struct WeightProfile {
     pub largest_share: f64,
     /// Share of the rounds with weight 0.
     pub share_zero: f64,
-    /// `(mean − 1) / (sd/√n)`, with rounds independent: beyond ±4 propensities or support are wrong.
+    /// `(mean − 1) / (sd/√n)`, with rounds independent: beyond ±4 propensities or support are
+    /// wrong.
     /// `None` when weights do not vary.
     pub mean_z: Option<f64>,
     /// Tail index by Hill's estimator over the largest `√n` weights: how fast `P(w > x) ~ x^−α`
-    /// falls. Below 2 the variance of IPS does not exist and no interval can be trusted. `None` with
-    /// fewer than 100 rounds or a tail that does not vary. Source: Hill 1975.
+    /// falls. Below 2 the variance of IPS does not exist and no interval can be trusted. `None`
+    /// with fewer than 100 rounds or a tail that does not vary. Source: Hill 1975.
     pub tail_index: Option<f64>,
     sorted: Vec<f64>,
 }

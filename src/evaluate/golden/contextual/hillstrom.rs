@@ -77,21 +77,28 @@ impl Experiment {
             [yes, "if", test, "else", no, "for", variable, "in", column] => {
                 let column = column.strip_prefix("d.").ok_or_else(wrong)?;
                 let test = test.strip_prefix(variable).ok_or_else(wrong)?;
-                let at = test.find(|c: char| c.is_ascii_digit() || c == '-').ok_or_else(wrong)?;
-                let (comparison, number) = test.split_at(at);
-                let number: f64 = number.parse().map_err(reason)?;
+                let is_value = |c: char| c.is_ascii_digit() || "-'\"".contains(c);
+                let (comparison, value) = test.split_at(test.find(is_value).ok_or_else(wrong)?);
                 let (yes, no) = (self.named(yes)?, self.named(no)?);
-                let holds = |x: f64| match comparison {
-                    "==" => Ok(x == number),
-                    "!=" => Ok(x != number),
-                    "<=" => Ok(x <= number),
-                    ">=" => Ok(x >= number),
-                    "<" => Ok(x < number),
-                    ">" => Ok(x > number),
-                    _ => Err(wrong()),
+                let holds = |cell: &String| {
+                    let quoted = value.trim_matches(['\'', '"']);
+                    let order = match value.parse::<f64>() {
+                        Ok(number) => cell.parse::<f64>().ok()?.partial_cmp(&number)?,
+                        Err(_) => cell.as_str().cmp(quoted),
+                    };
+                    Some(match comparison {
+                        "==" => order.is_eq(),
+                        "!=" => order.is_ne(),
+                        "<=" => order.is_le(),
+                        ">=" => order.is_ge(),
+                        "<" => order.is_lt(),
+                        ">" => order.is_gt(),
+                        _ => return None,
+                    })
                 };
-                let rows = self.table.numbers(column).into_iter();
-                rows.map(|x| Ok(if holds(x)? { yes } else { no })).collect::<Result<_, String>>()?
+                let choose = |cell| holds(cell).map(|holds| if holds { yes } else { no });
+                let rows = self.table.text(column).iter().map(choose);
+                rows.collect::<Option<_>>().ok_or_else(wrong)?
             }
             _ => return Err(wrong()),
         };
@@ -203,7 +210,7 @@ pub(super) fn contrast(case: &Case) -> Answer {
             let name = case.input[side].as_str().ok_or("no policy")?;
             let policy = experiment.policy(&named_policy(case, name)?)?;
             let target = TargetProbabilities::new(policy, &log).map_err(reason)?;
-            let weights = target.weights(log.actions(), log.propensities());
+            let weights = target.weights(&log).map_err(reason)?;
             Rounds::new(log.rewards(), weights).map_err(reason)
         };
         let (a, b) = (rounds("a")?, rounds("b")?);

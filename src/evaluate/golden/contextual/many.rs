@@ -22,7 +22,7 @@ pub(super) fn embeddings(case: &Case) -> Answer {
     let all: Vec<&Dimension> = dimensions.iter().collect();
     let marginal = marginal_weights(&target, &logging, &all).map_err(reason)?;
     let marginal = Rounds::new(log.rewards(), marginal).map_err(reason)?;
-    let own = target.weights(log.actions(), log.propensities());
+    let own = target.weights(&log).map_err(reason)?;
     let own = Rounds::new(log.rewards(), own).map_err(reason)?;
     let mut estimators = Map::new();
     for (key, expected) in case.expected["estimators"].as_object().ok_or("no estimators")? {
