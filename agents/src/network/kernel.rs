@@ -3,6 +3,10 @@
 //! Every output element is one chain of fused multiply-adds in the order of the summed index,
 //! whatever the vector width, the tile or the number of rows: a batch and its rows one by one give
 //! the same bits. The widest instructions of the processor are chosen at run time.
+#![allow(
+    clippy::needless_range_loop,
+    reason = "loops over a constant range are unrolled early, and then sums stay in registers"
+)]
 
 use pulp::{Arch, Simd, WithSimd};
 

@@ -40,7 +40,7 @@ pub fn two_tails(t: f64, degrees_of_freedom: f64) -> f64 {
 #[must_use]
 pub fn upper_quantile(tail: f64, degrees_of_freedom: f64) -> f64 {
     let df = degrees_of_freedom;
-    if !(df > 0.0) || df.is_infinite() || !(tail > 0.0 && tail < 1.0) {
+    if df.is_nan() || df <= 0.0 || df.is_infinite() || !(tail > 0.0 && tail < 1.0) {
         return if df > 0.0 { normal::upper_quantile(tail) } else { f64::NAN };
     }
     if tail > 0.5 {

@@ -45,7 +45,7 @@ impl Effect {
         degrees_of_freedom: f64,
         level: f64,
     ) -> Self {
-        if !(standard_error > 0.0) {
+        if standard_error.is_nan() || standard_error <= 0.0 {
             return Self::without_interval(estimate, level, Condition::ZeroVariance);
         }
         let reach = student::two_sided(level, degrees_of_freedom) * standard_error;

@@ -79,7 +79,7 @@ pub fn dunnett(control: &Moments, arms: &[Moments], level: f64) -> Vec<DunnettCo
     let all = || arms.iter().chain([control]);
     let freedom = all().map(|arm| arm.n - 1.0).sum::<f64>();
     let variance = all().map(|arm| arm.squares).sum::<f64>() / freedom;
-    if !(variance > 0.0) || all().any(|arm| arm.n < 2.0) {
+    if variance.is_nan() || variance <= 0.0 || all().any(|arm| arm.n < 2.0) {
         return Vec::new();
     }
     let shared = Shared::new(control, arms, freedom);

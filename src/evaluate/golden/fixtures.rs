@@ -186,7 +186,8 @@ impl Tally {
         self.demand(fits, || format!("{place}: expected {expected}, found {found}"));
         let share = if expected == 0.0 { off } else { off / expected.abs() };
         let worst = self.worst.entry(case.kind.clone()).or_insert((0.0, String::new()));
-        if share > worst.0 || share.is_nan() {
+        // What is off by less than the absolute tolerance is rounding about zero.
+        if (share > worst.0 && off > absolute) || share.is_nan() {
             *worst = (share, place.to_owned());
         }
     }

@@ -3,6 +3,7 @@
 //! The fixtures lie under `PROMOPT_GOLDEN`, else beside the workspace; without them the tests say
 //! that they skip. Cases are found by what lies there and told apart by their `kind`; one that nobody
 //! knows fails by name.
+#![allow(clippy::print_stderr, reason = "a comparison shows its figures")]
 
 mod contextual;
 mod fixtures;

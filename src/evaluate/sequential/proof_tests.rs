@@ -134,6 +134,7 @@ fn each_refinement_takes_variance_away() -> Result<(), EvaluateError> {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "a proof shows its figures")]
 fn intervals_cover_as_often_as_they_say() -> Result<(), EvaluateError> {
     let slow = std::env::var_os("RUN_SLOW").is_some_and(|value| value == "1");
     let n_logs = if slow { 1_000 } else { 200 };
