@@ -83,12 +83,11 @@ mod tests {
         // c/p = 0.6 and ε = −2: p*/p = 1.2, dearer than today; ε = −1 has no best price.
         assert_eq!((best_depth(-2.0, 0.4), best_depth(-1.0, 0.4)), (0.0, 0.0));
         assert_eq!(best_depth(f64::NAN, 0.4), 0.0);
-        // Snapped: 0.2 → 0.2; 1 − 0.6 · 5/4 = 0.25 is as near to 0.2 as to 0.3: the shallower;
-        // 1 − 0.85 · 20/19 = 0.105 → 0.1.
-        let rule = PriceOptimum::new(&[-4.0, -5.0, -20.0], &[0.4, 0.4, 0.15], menu());
-        assert_eq!(rule.depths[0], 0.2);
-        assert!(rule.depths[1] == 0.2 || rule.depths[1] == 0.3);
-        assert_eq!(rule.depths[2], 0.1);
+        // Snapped: 0.2 → 0.2; 1 − 0.6 · 6/5 = 0.28 → 0.3; 1 − 0.85 · 20/19 = 0.105 → 0.1.
+        let rule = PriceOptimum::new(&[-4.0, -6.0, -20.0], &[0.4, 0.4, 0.15], menu());
+        assert_eq!(rule.depths, [0.2, 0.3, 0.1]);
+        // Half-way to the first rung and below: no offer.
+        assert_eq!(PriceOptimum::new(&[-19.0; 3], &[0.09; 3], menu()).depths, [0.0; 3]);
     }
 
     #[test]
