@@ -9,7 +9,7 @@ use promopt_envs::{ActionId, ActionMask};
 use serde::{Deserialize, Serialize};
 
 /// Two depths are the same offer depth when they differ by no more than half a percentage point.
-const SAME_DEPTH: f64 = 0.005 + 1e-9;
+pub(crate) const SAME_DEPTH: f64 = 0.005 + 1e-9;
 
 /// Always one action; `none` when it is masked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,7 +152,7 @@ impl Policy for RfmWinBack {
 }
 
 /// All probability on the action when it is allowed, else on `none` (the lowest allowed action).
-fn action_or_none(action: Option<ActionId>, mask: &ActionMask) -> ActionDistribution {
+pub(crate) fn action_or_none(action: Option<ActionId>, mask: &ActionMask) -> ActionDistribution {
     let wanted = action.filter(|&action| mask.allows(action));
     let taken = wanted.or_else(|| mask.allowed().next()).unwrap_or(0);
     ActionDistribution::deterministic(taken, mask.n_actions())

@@ -2,14 +2,17 @@
 
 use crate::baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 use crate::bundle::{Approval, BundleParts, DataWindow, golden_rows};
+use crate::elasticity::PriceOptimum;
 use crate::greedy::GreedyMargin;
 use crate::linear::{LinearPolicy, LinearScores};
 use crate::menu::OfferMenu;
 use crate::mlp::{Dense, QHead, QNetwork, QPolicy};
 use crate::policy_tree::{PolicyTree, TreeNode};
 use crate::portable::PortablePolicy;
+use crate::propensity::PropensityTargeting;
 use crate::replica::LoggingReplica;
 use crate::supported::SupportedPolicy;
+use crate::two_segment::TwoSegment;
 use promopt_envs::retail::{
     CategoryModel, CategoryWeek, CustomerHistory, DemandModel, Guardrails, MaskRule,
     ObservationContext, ObservationSchema, OfferCatalogue, Season, UnitsModel, VisitModel,
@@ -187,6 +190,12 @@ pub(crate) fn policies() -> Vec<PortablePolicy> {
         PortablePolicy::QNetwork(QPolicy::new("dueling", network(true), 0.1)),
         PortablePolicy::Linear(LinearPolicy::new("lin_ucb", linear(), 0.05)),
         PortablePolicy::Scored(GreedyMargin::myopic(schema(), catalogue(), demand())),
+        PortablePolicy::Scored(
+            GreedyMargin::myopic(schema(), catalogue(), demand()).with_budget_price(0.4),
+        ),
+        PortablePolicy::TwoSegment(TwoSegment::new(0.05, menu())),
+        PortablePolicy::Propensity(PropensityTargeting::new(0.3, schema(), catalogue(), demand())),
+        PortablePolicy::PriceOptimum(PriceOptimum::new(&[-4.0, -2.0, -9.0], &MARGIN_RATES, menu())),
         PortablePolicy::PolicyTree(tree()),
         PortablePolicy::Supported(SupportedPolicy {
             scores: network(false),

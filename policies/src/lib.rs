@@ -6,6 +6,7 @@ pub mod baseline;
 pub mod bundle;
 pub mod categorical;
 pub mod distribution;
+pub mod elasticity;
 pub mod greedy;
 pub mod linear;
 pub mod log;
@@ -14,9 +15,11 @@ pub mod mlp;
 pub mod policy;
 pub mod policy_tree;
 pub mod portable;
+pub mod propensity;
 pub mod replica;
 pub mod score;
 pub mod supported;
+pub mod two_segment;
 
 pub use baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 pub use bundle::{
@@ -24,6 +27,7 @@ pub use bundle::{
 };
 pub use categorical::CategoricalHead;
 pub use distribution::ActionDistribution;
+pub use elasticity::PriceOptimum;
 pub use greedy::GreedyMargin;
 pub use linear::{LinearPolicy, LinearScores};
 pub use log::{LogError, LoggedDecisions, LoggedTable};
@@ -32,9 +36,11 @@ pub use mlp::{Dense, QHead, QNetwork, QPolicy, ShapeError};
 pub use policy::{Decision, Policy};
 pub use policy_tree::{PolicyTree, TreeNode};
 pub use portable::{PortableError, PortablePolicy};
+pub use propensity::PropensityTargeting;
 pub use replica::{LoggingReplica, ReplicaError};
 pub use score::{Reason, ScoreError, Scored, Scorer};
 pub use supported::SupportedPolicy;
+pub use two_segment::TwoSegment;
 
 #[cfg(test)]
 mod fixture;

@@ -2,14 +2,17 @@
 
 use crate::baseline::{AlwaysDepth, Fixed, RfmWinBack, UniformRandom};
 use crate::distribution::ActionDistribution;
+use crate::elasticity::PriceOptimum;
 use crate::greedy::GreedyMargin;
 use crate::linear::LinearPolicy;
 use crate::menu::OfferMenu;
 use crate::mlp::{QPolicy, ShapeError};
 use crate::policy::Policy;
 use crate::policy_tree::PolicyTree;
+use crate::propensity::PropensityTargeting;
 use crate::replica::LoggingReplica;
 use crate::supported::SupportedPolicy;
+use crate::two_segment::TwoSegment;
 use promopt_envs::ActionMask;
 use promopt_envs::retail::{ObservationSchema, OfferCatalogue};
 use serde::{Deserialize, Serialize};
@@ -77,6 +80,12 @@ pub enum PortablePolicy {
     PolicyTree(PolicyTree),
     /// Greedy over a Q-network among what was done often enough.
     Supported(SupportedPolicy),
+    /// A deep offer to the half that looks at prices.
+    TwoSegment(TwoSegment),
+    /// The offer most likely to see a purchase, to the likeliest.
+    Propensity(PropensityTargeting),
+    /// The depth of the one-price optimum in each category.
+    PriceOptimum(PriceOptimum),
 }
 
 impl PortablePolicy {
@@ -94,6 +103,9 @@ impl PortablePolicy {
             Self::Scored(_) => "scored",
             Self::PolicyTree(_) => "policy_tree",
             Self::Supported(_) => "supported",
+            Self::TwoSegment(_) => "two_segment",
+            Self::Propensity(_) => "propensity",
+            Self::PriceOptimum(_) => "price_optimum",
         }
     }
 
@@ -111,6 +123,7 @@ impl PortablePolicy {
             Self::PolicyTree(tree) => Some(tree.scores(observation).to_vec()),
             Self::Fixed(_) | Self::AlwaysDepth(_) | Self::Random(_) => None,
             Self::LoggingReplica(_) | Self::Rfm(_) => None,
+            Self::TwoSegment(_) | Self::Propensity(_) | Self::PriceOptimum(_) => None,
         }
     }
 
@@ -171,6 +184,17 @@ impl PortablePolicy {
                 }
                 probability("threshold", policy.threshold)
             }
+            Self::TwoSegment(rule) => {
+                check_menu(&rule.menu, schema, catalogue)?;
+                probability("depth", rule.depth)?;
+                finite("the threshold", rule.threshold)
+            }
+            Self::Propensity(rule) => rule.validate(schema, catalogue),
+            Self::PriceOptimum(rule) => {
+                check_menu(&rule.menu, schema, catalogue)?;
+                same("depths by category", schema.n_categories(), rule.depths.len())?;
+                rule.depths.iter().try_for_each(|&depth| probability("a depth", depth))
+            }
         }
     }
 
@@ -186,6 +210,9 @@ impl PortablePolicy {
             Self::Scored(policy) => policy,
             Self::PolicyTree(policy) => policy,
             Self::Supported(policy) => policy,
+            Self::TwoSegment(policy) => policy,
+            Self::Propensity(policy) => policy,
+            Self::PriceOptimum(policy) => policy,
         }
     }
 }
@@ -235,6 +262,11 @@ pub(crate) fn check_schema(
 
 pub(crate) fn same(what: &'static str, expected: usize, got: usize) -> Result<(), PortableError> {
     if expected == got { Ok(()) } else { Err(PortableError::Size { what, expected, got }) }
+}
+
+pub(crate) fn finite(what: &'static str, got: f64) -> Result<(), PortableError> {
+    let range = "the finite numbers";
+    if got.is_finite() { Ok(()) } else { Err(PortableError::Range { what, range, got }) }
 }
 
 fn probability(what: &'static str, got: f64) -> Result<(), PortableError> {

@@ -4,6 +4,7 @@ use super::error::EvaluateError;
 use super::interval::Interval;
 use super::logged::at_least;
 use super::paired::{PairedEstimate, paired};
+use super::ratio::{Ratio, ratio_of_means};
 use serde::{Deserialize, Serialize};
 
 /// Figures about fewer customers than this are suppressed: they would speak about persons.
@@ -99,6 +100,15 @@ pub struct Comparison {
     pub personas: Vec<PersonaUplift>,
 }
 
+/// What a unit of money spent on promotions brings, one arm against another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PromotionReturn {
+    /// Incremental margin before promotion cost over incremental promotion cost; 1 breaks even.
+    pub return_on_cost: Ratio,
+    /// Incremental promotion cost over incremental margin after that cost.
+    pub cost_per_margin: Ratio,
+}
+
 /// The level of one arm, per customer-week.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmLevel {
@@ -173,8 +183,6 @@ impl SimulatedTest {
     ) -> Result<Comparison, EvaluateError> {
         let arms = (self.arm(treatment)?, self.arm(reference)?);
         let total = |metric: Metric| self.uplift(arms, metric, &self.everyone, level);
-        let personas = 0..self.outcomes.persona_names.len();
-        let personas = personas.map(|persona| self.persona_uplift(arms, persona, level));
         Ok(Comparison {
             treatment: treatment.to_owned(),
             reference: reference.to_owned(),
@@ -184,7 +192,7 @@ impl SimulatedTest {
             revenue: total(|totals| &totals.revenue)?,
             contacts: total(|totals| &totals.contacts)?,
             promotion_cost: total(|totals| &totals.promotion_cost)?,
-            personas: personas.collect::<Result<_, _>>()?,
+            personas: self.persona_margins(treatment, reference, level)?,
         })
     }
 
@@ -200,6 +208,47 @@ impl SimulatedTest {
     ) -> Result<PairedEstimate, EvaluateError> {
         let arms = (self.arm(treatment)?, self.arm(reference)?);
         self.difference(arms, |totals| &totals.margin, &self.everyone, level)
+    }
+
+    /// What promotion money brings under one arm against another, usually the arm without offers.
+    ///
+    /// # Errors
+    /// As [`SimulatedTest::compare`].
+    pub fn promotion_return(
+        &self,
+        treatment: &str,
+        reference: &str,
+        level: f64,
+    ) -> Result<PromotionReturn, EvaluateError> {
+        let arms = (self.arm(treatment)?, self.arm(reference)?);
+        let weeks = f64::from(self.outcomes.n_weeks);
+        let more = |metric: Metric, world: usize, customer: usize| {
+            let treated = metric(&arms.0.draws[world])[customer];
+            (treated - metric(&arms.1.draws[world])[customer]) / weeks
+        };
+        let margin = |w: usize, c: usize| more(|totals| &totals.margin, w, c);
+        let cost = |w: usize, c: usize| more(|totals| &totals.promotion_cost, w, c);
+        let gross = |w: usize, c: usize| margin(w, c) + cost(w, c);
+        let people = (self.outcomes.worlds.len(), self.everyone.as_slice());
+        Ok(PromotionReturn {
+            return_on_cost: ratio_of_means(people, level, gross, ("promotion cost", cost))?,
+            cost_per_margin: ratio_of_means(people, level, cost, ("incremental margin", margin))?,
+        })
+    }
+
+    /// The margin uplift of each persona, in the order of the names.
+    ///
+    /// # Errors
+    /// As [`SimulatedTest::compare`].
+    pub fn persona_margins(
+        &self,
+        treatment: &str,
+        reference: &str,
+        level: f64,
+    ) -> Result<Vec<PersonaUplift>, EvaluateError> {
+        let arms = (self.arm(treatment)?, self.arm(reference)?);
+        let personas = 0..self.outcomes.persona_names.len();
+        personas.map(|persona| self.persona_uplift(arms, persona, level)).collect()
     }
 
     /// The level of one arm with intervals, per customer-week.

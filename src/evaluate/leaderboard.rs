@@ -1,6 +1,6 @@
 //! The leaderboard: learned policies beside simple rules, same customers, worlds and seeds.
 
-use super::ab_test::{ArmLevel, SimulatedTest};
+use super::ab_test::{ArmLevel, PersonaUplift, PromotionReturn, SimulatedTest};
 use super::error::EvaluateError;
 use super::interval::Interval;
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,12 @@ pub struct LeaderboardRow {
     pub level: ArmLevel,
     /// Paired margin difference to control; `None` for control itself.
     pub over_control: Option<Interval>,
+    /// What its promotion money brings over control; `None` for control itself.
+    #[serde(default)]
+    pub promotion_return: Option<PromotionReturn>,
+    /// Paired margin difference to control by persona; empty for control itself.
+    #[serde(default)]
+    pub personas: Vec<PersonaUplift>,
     /// Paired margin difference to current; `None` for current itself.
     pub over_current: Option<Interval>,
     /// Paired margin difference of the best policy to this one, at the level corrected for the
@@ -83,10 +89,15 @@ impl Leaderboard {
         let mut rows = Vec::new();
         for arm_level in levels {
             let policy = arm_level.arm.clone();
+            let treated = policy != roles.control;
+            let bought = || test.promotion_return(&policy, roles.control, level);
+            let by_persona = || test.persona_margins(&policy, roles.control, level);
             rows.push(LeaderboardRow {
                 simple_rule: roles.simple_rules.contains(&policy)
                     || [roles.control, roles.current].contains(&policy.as_str()),
                 over_control: difference(&policy, roles.control, level)?,
+                promotion_return: treated.then(bought).transpose()?,
+                personas: if treated { by_persona()? } else { Vec::new() },
                 over_current: difference(&policy, roles.current, level)?,
                 behind_best: difference(&best, &policy, joint_level)?,
                 level: arm_level,
@@ -139,6 +150,8 @@ mod tests {
         assert!(board.rows[0].over_control.expect("not control").lower > 0.0);
         assert_eq!(board.rows[0].behind_best, None);
         assert_eq!(board.rows[3].over_control, None);
+        assert_eq!((&board.rows[3].promotion_return, board.rows[3].personas.len()), (&None, 0));
+        assert_eq!(board.rows[0].personas.len(), 2);
     }
 
     #[test]

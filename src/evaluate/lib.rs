@@ -20,6 +20,7 @@ pub mod leaderboard;
 pub mod logged;
 pub mod off_policy;
 pub mod paired;
+pub mod ratio;
 pub mod rollout;
 pub mod sequential;
 
@@ -36,3 +37,4 @@ pub use off_policy::{
     EstimateRow, OpeInput, OpeReport, OverlapDiagnostics, OverlapVerdict, RewardModelSettings,
     RewardPredictions, TargetProbabilities, judge_logged,
 };
+pub use ratio::Ratio;

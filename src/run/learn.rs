@@ -6,17 +6,16 @@ use super::exposures::logged_decisions;
 use super::folder::write_json;
 use super::from_log::{Study, no_log};
 use super::load::TrainedPolicy;
+use super::rules::{customer_weeks, knapsack, rule, rules, targeted};
 use super::stage::Job;
 use crate::config::LOG_AGENTS;
 use crate::demand::world::evenly;
 use crate::demand::{FittedDemand, Ground};
 use crate::evaluate::rollout::Stage as Playground;
+use promopt_agents::bandit::uplift_from_log;
 use promopt_envs::SeedTree;
-use promopt_envs::retail::{CustomerHistory, Offer, PromotionWorld};
-use promopt_policies::{
-    AlwaysDepth, Fixed, GreedyMargin, LoggingReplica, OfferMenu, PortablePolicy, RfmWinBack,
-    UniformRandom,
-};
+use promopt_envs::retail::{CustomerHistory, PromotionWorld};
+use promopt_policies::{GreedyMargin, PortablePolicy};
 use std::sync::Arc;
 
 /// Name of the policy that stands for what is done today.
@@ -26,6 +25,10 @@ pub(super) const CONTROL: &str = "none";
 /// Customers and draws on which shadow prices are searched.
 const SEARCH_CUSTOMERS: usize = 600;
 const SEARCH_DRAWS: usize = 4;
+/// Fewest logged decisions of an action that the uplift rule learns from.
+const LEAST_LOGGED: usize = 50;
+/// Ridge of each of its regressions, on features of unit variance.
+const RIDGE: f64 = 1.0;
 /// Shadow prices of a contact that are tried, shares of the margin at stake.
 const CONTACT_PRICES: [f64; 8] = [0.0, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2];
 /// Shadow prices of a unit of depth that are tried, shares of the margin at stake.
@@ -53,14 +56,25 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
     let mut policies = rules(&ground, &fitted)?;
     let greedy =
         GreedyMargin::myopic(ground.schema.clone(), actions.catalogue.clone(), fitted.mean.clone());
+    let weeks = customer_weeks(&ground, &summaries, &alive);
+    let targeted = targeted(&ground, &fitted, &policies[1].policy, &weeks);
+    policies.extend(targeted);
     policies.push(rule("greedy-myopic", PortablePolicy::Scored(greedy.clone())));
-    let search = search_world(&ground, &fitted, &summaries, &alive, history.n_weeks);
-    let priced = search_prices(job, &greedy, search, seed.child("prices"))?;
+    let search = Arc::new(search_world(&ground, &fitted, &summaries, &alive, history.n_weeks));
+    let environment = job.config.environment.clone();
+    let playground = Playground::new(search, environment.clone(), seed.child("prices"));
+    let knapsack = knapsack(&greedy, &policies[1].policy, &playground, environment.horizon)?;
+    policies.extend(knapsack);
+    let priced = search_prices(&greedy, &playground)?;
     let learned = true;
-    let log = match job.config.train.agents.iter().any(|a| LOG_AGENTS.contains(&a.as_str())) {
-        true => logged_decisions(&ground, 0..fitted.train_end, policies.get(1))?,
-        false => None,
-    };
+    let log = logged_decisions(&ground, 0..fitted.train_end, policies.get(1))?;
+    if let Some(uplift) = log.as_ref().map(|(log, _)| uplift_from_log(log, RIDGE, LEAST_LOGGED)) {
+        let named = |policy| {
+            let policy = PortablePolicy::Linear(policy);
+            TrainedPolicy { name: "uplift".to_owned(), policy, learned }
+        };
+        policies.extend(uplift?.map(named));
+    }
     let features: Vec<String> =
         ground.schema.features.iter().map(|feature| feature.name.clone()).collect();
     let classroom = Classroom { job, world: &world };
@@ -81,52 +95,6 @@ pub(super) fn train_agents(job: &Job<'_>) -> Result<(), RunError> {
         write_json(&dir.join("policies.json"), &policies)
     })?;
     classroom.clear_unfinished()
-}
-
-fn rule(name: &str, policy: PortablePolicy) -> TrainedPolicy {
-    TrainedPolicy { name: name.to_owned(), policy, learned: false }
-}
-
-/// None, always-x %, random, today's replica and the RFM rule.
-fn rules(ground: &Ground<'_>, fitted: &FittedDemand) -> Result<Vec<TrainedPolicy>, RunError> {
-    let catalogue = &ground.actions.catalogue;
-    let units_price = |c: &crate::data::Category| c.mean_unit_price;
-    let menu = OfferMenu::new(ground.schema.clone(), catalogue.clone())
-        .with_values(ground.history.categories.iter().map(units_price).collect());
-    let rung = |o: &Offer| (o.depth * 100.0).round() / 100.0;
-    let mut depths: Vec<f64> = catalogue.offers()[1..].iter().map(rung).collect();
-    depths.sort_by(f64::total_cmp);
-    depths.dedup();
-    let mut policies = vec![
-        rule(CONTROL, PortablePolicy::Fixed(Fixed::none())),
-        rule(CURRENT, current(ground, fitted.train_end)?),
-    ];
-    for depth in depths {
-        let always = AlwaysDepth::new(depth, menu.clone());
-        policies.push(rule(&always.name.clone(), PortablePolicy::AlwaysDepth(always)));
-    }
-    policies.push(rule("random", PortablePolicy::Random(UniformRandom::default())));
-    policies.push(rule("rfm-win-back", PortablePolicy::Rfm(RfmWinBack::new(menu))));
-    Ok(policies)
-}
-
-/// What is done today, as logged; no offers when the log has no action of the catalogue.
-fn current(ground: &Ground<'_>, train_end: u32) -> Result<PortablePolicy, RunError> {
-    let mut log: Vec<(Vec<f32>, usize)> = Vec::new();
-    for customer in 0..ground.history.customers.len() as u32 {
-        ground.replay().walk(customer, train_end, |week| {
-            if let (Some(logged), true) = (week.logged, week.history.tenure_weeks() > 0) {
-                log.push((observe(ground, week.customer, week.history, week.week), logged.action));
-            }
-        });
-    }
-    if log.is_empty() {
-        return Ok(PortablePolicy::Fixed(Fixed::new(CURRENT, 0)));
-    }
-    let pairs = log.iter().map(|(o, a)| (o.as_slice(), *a));
-    let n_actions = ground.actions.catalogue.n_actions();
-    let replica = LoggingReplica::fit(&ground.schema, n_actions, pairs)?;
-    Ok(PortablePolicy::LoggingReplica(replica))
 }
 
 /// The observation of a customer before a week.
@@ -154,13 +122,7 @@ fn search_world(
 }
 
 /// Coordinate search of the shadow prices in the training world.
-fn search_prices(
-    job: &Job<'_>,
-    greedy: &GreedyMargin,
-    world: PromotionWorld,
-    seed: SeedTree,
-) -> Result<GreedyMargin, RunError> {
-    let playground = Playground::new(Arc::new(world), job.config.environment.clone(), seed);
+fn search_prices(greedy: &GreedyMargin, playground: &Playground) -> Result<GreedyMargin, RunError> {
     let (mut best, mut earned) = ((0.0, 0.0), f64::NEG_INFINITY);
     for _ in 0..2 {
         let by_contact = CONTACT_PRICES.map(|p| (Some(p), None));

@@ -17,6 +17,7 @@ mod people;
 mod prepare;
 mod price;
 mod render;
+mod rules;
 pub mod score;
 pub mod stage;
 pub mod summary;

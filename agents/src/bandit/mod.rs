@@ -25,7 +25,7 @@ pub use explore::{Exploration, RegressorBandit, RegressorBanditConfig};
 pub use features::{ActionFeatures, Interaction};
 pub use from_log::{
     FromLogConfig, GrownTree, Objective, RewardModel, TreeConfig, doubly_robust_scores,
-    policy_from_log, spec_of_log, tree_from_log, warm_start,
+    policy_from_log, spec_of_log, tree_from_log, uplift_from_log, warm_start,
 };
 pub use lin_ucb::LinUcb;
 pub use model::Likelihood;

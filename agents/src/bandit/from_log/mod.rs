@@ -8,9 +8,11 @@ mod objective;
 mod scores;
 mod tree;
 mod tree_search;
+mod uplift;
 mod warm_start;
 
 pub use objective::{FromLogConfig, Objective, policy_from_log};
 pub use scores::{RewardModel, doubly_robust_scores};
 pub use tree::{GrownTree, TreeConfig, tree_from_log};
+pub use uplift::uplift_from_log;
 pub use warm_start::{spec_of_log, warm_start};

@@ -123,7 +123,7 @@ fn fit_targets(
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::agent::Agent;
     use crate::bandit::{LinUcb, LinUcbConfig, warm_start};

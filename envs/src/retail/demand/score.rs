@@ -27,13 +27,24 @@ impl DemandModel {
         catalogue: &OfferCatalogue,
         out: &mut Vec<f64>,
     ) {
+        self.score_at(view.budget_price(), view, catalogue, out);
+    }
+
+    /// As [`score`](Self::score), at this budget price instead of the observed one.
+    pub fn score_at(
+        &self,
+        budget_price: f64,
+        view: &ObservationView<'_>,
+        catalogue: &OfferCatalogue,
+        out: &mut Vec<f64>,
+    ) {
         let (mut prepared, mut plan) = (Prepared::default(), WeekPlan::default());
         self.prepare(view, &mut prepared);
         let shelf: Vec<f64> = (0..self.categories.len()).map(|c| view.category_shelf(c)).collect();
         let week = WeekInput::of_shelf(&shelf);
         self.predict(&prepared, view, &week, &mut plan);
         let persona = view.persona();
-        let (budget_price, alive) = (view.budget_price(), self.alive(view));
+        let alive = self.alive(view);
         let mut beside: Vec<Beside> = Vec::new();
         out.clear();
         for offer in catalogue.offers() {
