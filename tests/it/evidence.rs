@@ -3,7 +3,7 @@
 
 use crate::real_data;
 use crate::shop::Shop;
-use promopt::data::any_table::{AnyTable, ColumnKind};
+use promopt::data::any_table::{AnyColumn as Column, AnyTable, ColumnKind, Labels};
 use promopt::data::decision_tables::{DecisionLog, LogColumns};
 use promopt::evaluate::OverlapVerdict;
 use promopt::evaluate::off_policy::propensity::{
@@ -16,22 +16,27 @@ type Outcome = Result<(), Box<dyn std::error::Error>>;
 /// Weeks before a campaign that a household must have been seen for.
 const SEEN: usize = 4;
 
-/// Who was sent each personalised campaign, with what was known of the household when it began.
-fn targeted_campaigns(
+/// The columns of a file of the Complete Journey.
+fn columns<const K: usize>(
+    file: &Path,
+    wanted: [(&str, ColumnKind); K],
+) -> Result<[Column; K], Box<dyn std::error::Error>> {
+    let read = AnyTable::open(file)?.read(&wanted)?;
+    <[Column; K]>::try_from(read).map_err(|_| "as many columns as asked for".into())
+}
+
+/// What each household spent in each week, and the first day.
+fn weekly_spending(
     folder: &Path,
-) -> Result<(Vec<f32>, Vec<usize>, Vec<usize>), Box<dyn std::error::Error>> {
-    let read = |file: &str, wanted: &[(&str, ColumnKind)]| {
-        AnyTable::open(&folder.join(file)).and_then(|table| table.read(wanted))
-    };
-    let lines = read(
-        "transactions.parquet",
-        &[
+) -> Result<(Labels, Vec<Vec<f64>>, i32), Box<dyn std::error::Error>> {
+    let [households, days, sales] = columns(
+        &folder.join("transactions.parquet"),
+        [
             ("household_id", ColumnKind::Label),
             ("transaction_timestamp", ColumnKind::Day),
             ("sales_value", ColumnKind::Number),
         ],
     )?;
-    let [households, days, sales] = <[_; 3]>::try_from(lines).map_err(|_| "three columns")?;
     let (households, days, sales) =
         (households.into_labels(), days.into_days(), sales.into_numbers());
     let first = days.iter().copied().min().ok_or("no lines")?;
@@ -40,23 +45,41 @@ fn targeted_campaigns(
     for ((household, day), value) in households.codes.iter().zip(&days).zip(&sales) {
         spent[*household as usize][((day - first) / 7) as usize] += value;
     }
-    let mut about = read(
-        "campaign_descriptions.parquet",
-        &[
+    Ok((households, spent, first))
+}
+
+/// What was known of a household from the weeks before a campaign; `None` when it was hardly seen.
+fn known_before(past: &[f64]) -> Option<[f32; 4]> {
+    let begun = past.iter().position(|money| *money > 0.0)?;
+    let seen = Some(&past[begun..]).filter(|seen| seen.len() >= SEEN)?;
+    let visits = seen.iter().filter(|money| **money > 0.0).count() as f64;
+    let quiet = seen.iter().rev().take_while(|money| **money == 0.0).count() as f64;
+    let weekly = seen.iter().sum::<f64>() / seen.len() as f64;
+    let lately = seen.iter().rev().take(SEEN).sum::<f64>() / SEEN as f64;
+    let known = [visits / seen.len() as f64, quiet.ln_1p(), weekly.ln_1p(), lately.ln_1p()];
+    Some(known.map(|x| x as f32))
+}
+
+/// Who was sent each personalised campaign, with what was known of the household when it began.
+fn targeted_campaigns(
+    folder: &Path,
+) -> Result<(Vec<f32>, Vec<usize>, Vec<usize>), Box<dyn std::error::Error>> {
+    let (households, spent, first) = weekly_spending(folder)?;
+    let [campaigns, types, starts] = columns(
+        &folder.join("campaign_descriptions.parquet"),
+        [
             ("campaign_id", ColumnKind::Label),
             ("campaign_type", ColumnKind::Label),
             ("start_date", ColumnKind::Day),
         ],
     )?;
-    let starts = about.pop().ok_or("a date")?.into_days();
-    let types = about.pop().ok_or("a type")?.into_labels();
-    let campaigns = about.pop().ok_or("a campaign")?.into_labels();
-    let mut sent = read(
-        "campaigns.parquet",
-        &[("campaign_id", ColumnKind::Label), ("household_id", ColumnKind::Label)],
+    let (campaigns, types, starts) =
+        (campaigns.into_labels(), types.into_labels(), starts.into_days());
+    let [which, to] = columns(
+        &folder.join("campaigns.parquet"),
+        [("campaign_id", ColumnKind::Label), ("household_id", ColumnKind::Label)],
     )?;
-    let to = sent.pop().ok_or("a household")?.into_labels();
-    let which = sent.pop().ok_or("a campaign")?.into_labels();
+    let (which, to) = (which.into_labels(), to.into_labels());
     let (mut features, mut actions, mut clusters) = (Vec::new(), Vec::new(), Vec::new());
     let mut received = vec![0.0_f32; households.names.len()];
     let mut order: Vec<usize> = (0..starts.len()).collect();
@@ -70,17 +93,9 @@ fn targeted_campaigns(
             }
         }
         for household in 0..spent.len() {
-            let past = &spent[household][..week.min(n_weeks)];
-            let Some(begun) = past.iter().position(|money| *money > 0.0) else { continue };
-            if types.at(row) == "Type A" && past.len() - begun >= SEEN {
-                let seen = &past[begun..];
-                let visits = seen.iter().filter(|money| **money > 0.0).count() as f64;
-                let quiet = seen.iter().rev().take_while(|money| **money == 0.0).count() as f64;
-                let weekly = seen.iter().sum::<f64>() / seen.len() as f64;
-                let lately = seen.iter().rev().take(SEEN).sum::<f64>() / SEEN as f64;
-                let known =
-                    [visits / seen.len() as f64, quiet.ln_1p(), weekly.ln_1p(), lately.ln_1p()];
-                features.extend(known.map(|x| x as f32));
+            let past = &spent[household][..week.min(spent[household].len())];
+            if let Some(known) = known_before(past).filter(|_| types.at(row) == "Type A") {
+                features.extend(known);
                 features.push(received[household]);
                 actions.push(usize::from(got[household]));
                 clusters.push(household);
@@ -145,7 +160,7 @@ fn an_experiment_dealt_by_chance_is_ok() -> Outcome {
 /// A log in the dialect of a German spreadsheet: two actions at even odds, action B pays 1.
 fn german_log(shop: &Shop) {
     let mut text = String::from("Kunde;Aktion;Erlös;Alter\n");
-    for row in 0..400 {
+    for row in 0..800 {
         let action = if (row / 2) % 2 == 0 { "A" } else { "B" };
         let pays = if action == "B" { "1,25" } else { "0,25" };
         text += &format!("k{row};{action};{pays};{}\n", 20 + row % 50);

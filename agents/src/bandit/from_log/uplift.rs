@@ -1,4 +1,4 @@
-//! Uplift by two models: what a customer earns with an offer and without, each learned on its own.
+//! Uplift by two models: what an action earns over doing nothing, each reward learned on its own.
 
 use super::scores::{learn_row, normalisation_of};
 use super::warm_start::spec_of_log;
@@ -7,12 +7,12 @@ use crate::error::AgentError;
 use promopt_policies::LinearPolicy;
 use promopt_policies::log::LoggedDecisions;
 
-/// The T-learner: one ridge regression of the reward on the observation per action, an offer where
-/// the best predicted gain over none is above zero.
+/// The T-learner: one ridge regression of the reward on the observation per action, an action where
+/// the best predicted gain over action 0 is above zero.
 ///
-/// Actions logged fewer than `least` times are never taken: they are scored like none. `None` when
-/// action 0 or every offer was logged less often. Propensities are not used: given the observation
-/// the log is taken to be as good as random, and each regression sees the customers it was logged on.
+/// Actions logged fewer than `least` times are never taken: they are scored like action 0. `None` when
+/// that or every other was logged less often. Propensities are not used: given the observation
+/// the log is taken to be as good as random, and each regression sees the observations it was logged on.
 /// Source: Künzel, Sekhon, Bickel and Yu 2019.
 ///
 /// # Errors
@@ -50,7 +50,7 @@ mod tests {
     use promopt_policies::Policy;
 
     #[test]
-    fn an_offer_is_made_where_it_gains_and_never_where_it_was_hardly_tried() {
+    fn an_action_is_taken_where_it_gains_and_never_where_it_was_hardly_tried() {
         let (log, mask) = (log(3_000), ActionMask::all(3));
         // Action 0 pays 0.2 whoever comes, action 1 pays x and action 2 pays −x.
         let policy = uplift_from_log(&log, 1.0, 50).expect("a valid log").expect("enough of each");
@@ -60,7 +60,7 @@ mod tests {
         let tried = |action| log.actions().iter().filter(|&&a| a == action).count();
         let least = tried(1).max(tried(2));
         assert!(tried(1) != tried(2), "the log prefers one by chance");
-        let policy = uplift_from_log(&log, 1.0, least).expect("a valid log").expect("one offer");
+        let policy = uplift_from_log(&log, 1.0, least).expect("a valid log").expect("one action");
         let rare = if tried(1) < tried(2) { 1 } else { 2 };
         for x in [-0.9, -0.5, 0.0, 0.5, 0.9] {
             assert_eq!(policy.distribution(&[x], &mask).probabilities()[rare], 0.0);
