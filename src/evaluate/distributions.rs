@@ -6,6 +6,8 @@
 
 pub mod beta;
 pub mod gamma;
+pub mod kolmogorov;
+pub mod noncentral;
 pub mod normal;
 pub mod quadrature;
 pub mod student;

@@ -87,7 +87,7 @@ impl<'a> Regression<'a> {
     /// One coefficient with its interval.
     #[must_use]
     pub fn effect(&self, column: usize, covariance: Covariance<'_>, level: f64) -> Effect {
-        let variance = self.covariance(covariance)[column * self.width + column];
+        let variance = self.covariance_of_coefficients(covariance)[column * self.width + column];
         let freedom = self.degrees_of_freedom(covariance);
         Effect::student(self.coefficients[column], variance.sqrt(), freedom, level)
     }
@@ -96,7 +96,7 @@ impl<'a> Regression<'a> {
     /// freedom. `None` when their covariance is singular.
     #[must_use]
     pub fn wald(&self, columns: &[usize], covariance: Covariance<'_>) -> Option<Wald> {
-        let all = self.covariance(covariance);
+        let all = self.covariance_of_coefficients(covariance);
         let q = columns.len();
         let cells = columns.iter().flat_map(|i| columns.iter().map(move |j| i * self.width + j));
         let part = cells.map(|cell| all[cell]);
@@ -115,8 +115,9 @@ impl<'a> Regression<'a> {
         }
     }
 
-    /// Covariance of the coefficients, row-major.
-    fn covariance(&self, kind: Covariance<'_>) -> Vec<f64> {
+    /// Covariance of the coefficients, row-major, shape `[width, width]`.
+    #[must_use]
+    pub fn covariance_of_coefficients(&self, kind: Covariance<'_>) -> Vec<f64> {
         let (n, p) = (self.residuals.len() as f64, self.width as f64);
         if kind == Covariance::Classic {
             let squares: f64 = self.residuals.iter().map(|u| u * u).sum();
