@@ -68,8 +68,7 @@ pub fn lower_bound(fixed: &Effect, n: f64, rho: f64, alpha: f64) -> (f64, f64) {
     let grown = n * rho * rho;
     let root = (grown + 1.0).sqrt();
     let reach = |alpha: f64| {
-        (2.0 * (grown + 1.0) / grown * (root / (2.0 * alpha)).ln_1p()).sqrt()
-            * fixed.standard_error
+        (2.0 * (grown + 1.0) / grown * (root / (2.0 * alpha)).ln_1p()).sqrt() * fixed.standard_error
     };
     let lower = fixed.estimate - reach(alpha);
     // The level at which the bound is 0: ln(1 + root/2α) = z² · grown / (2(grown + 1)).

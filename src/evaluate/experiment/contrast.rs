@@ -239,6 +239,13 @@ impl Contrast {
     /// in what was known before `θ/B`. The p value tests this scale; decide on [`Contrast::absolute`].
     #[must_use]
     pub fn relative(&self, level: f64) -> Effect {
+        self.relative_at(self.difference(), level)
+    }
+
+    /// The same with the baseline's slope taken at another estimate of the difference; libraries take it
+    /// at the unadjusted one, which has the same limit and more noise.
+    #[must_use]
+    pub fn relative_at(&self, difference: f64, level: f64) -> Effect {
         let base = self.control.estimate.abs();
         let share = self.difference() / base;
         if let Some(condition) = self.refused() {
@@ -249,7 +256,7 @@ impl Contrast {
             return Effect::without_interval(0.0, level, Condition::ZeroBaseline);
         }
         let signed = self.control.estimate;
-        let slope = -(signed + self.difference()) / signed;
+        let slope = -(signed + difference) / signed;
         let control = self.control.before.map_or(0.0, |before| {
             let theta = self.theta;
             theta * theta * before.variance + 2.0 * theta * slope * before.covariance

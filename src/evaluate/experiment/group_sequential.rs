@@ -122,9 +122,8 @@ pub fn crossings(shares: &[f64], z: &[f64]) -> Vec<f64> {
 }
 
 fn check(shares: &[f64], alpha: f64) -> Result<(), EvaluateError> {
-    let wrong = |expected, name, found: f64| {
-        Err(EvaluateError::InvalidSetting { name, expected, found })
-    };
+    let wrong =
+        |expected, name, found: f64| Err(EvaluateError::InvalidSetting { name, expected, found });
     if !(alpha > 0.0 && alpha < 1.0) {
         return wrong("a level between 0 and 1", "alpha", alpha);
     }
@@ -167,7 +166,8 @@ impl Look {
     fn crossed(&self, z: f64) -> f64 {
         let bound = z * self.share.sqrt();
         let tails = |x: f64| {
-            normal::upper_tail((bound - x) / self.step) + normal::upper_tail((bound + x) / self.step)
+            normal::upper_tail((bound - x) / self.step)
+                + normal::upper_tail((bound + x) / self.step)
         };
         self.from.iter().map(|(x, weight)| weight * tails(*x)).sum()
     }

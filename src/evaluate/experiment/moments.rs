@@ -107,9 +107,8 @@ impl<const K: usize> JointMoments<K> {
         let n = self.n + other.n;
         let d: [f64; K] = std::array::from_fn(|i| other.means[i] - self.means[i]);
         let weight = self.n * other.n / n;
-        let product = |i: usize, j: usize| {
-            self.products[i][j] + other.products[i][j] + d[i] * d[j] * weight
-        };
+        let product =
+            |i: usize, j: usize| self.products[i][j] + other.products[i][j] + d[i] * d[j] * weight;
         Self {
             n,
             means: std::array::from_fn(|i| self.means[i] + d[i] * other.n / n),

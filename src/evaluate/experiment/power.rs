@@ -41,8 +41,8 @@ impl MeanDesign {
     #[must_use]
     pub fn power_welch(&self, effect_size: f64, n_control: f64) -> f64 {
         let (n, m) = (n_control, n_control * self.ratio);
-        let df = (1.0 / n + 1.0 / m).powi(2)
-            / (1.0 / (n * n * (n - 1.0)) + 1.0 / (m * m * (m - 1.0)));
+        let df =
+            (1.0 / n + 1.0 / m).powi(2) / (1.0 / (n * n * (n - 1.0)) + 1.0 / (m * m * (m - 1.0)));
         self.power_at(self.shift(effect_size, n_control), df)
     }
 
@@ -176,12 +176,7 @@ pub fn further_units(
 
 /// Power with `1 + k` times the units there are, as in [`further_units`].
 #[must_use]
-pub fn power_now(
-    effect: f64,
-    standard_error: f64,
-    k: f64,
-    half_width: impl Fn(f64) -> f64,
-) -> f64 {
+pub fn power_now(effect: f64, standard_error: f64, k: f64, half_width: impl Fn(f64) -> f64) -> f64 {
     let shift = effect.abs() / (standard_error / (1.0 + k).sqrt());
     let limit = half_width(k);
     normal::upper_tail(limit - shift) + normal::upper_tail(limit + shift)

@@ -29,8 +29,9 @@ pub fn ratio_of_differences(
     level: f64,
 ) -> Effect {
     let d = |i: usize| treatment.means[i] - control.means[i];
-    let covariance =
-        |i: usize, j: usize| control.covariance(i, j) / control.n + treatment.covariance(i, j) / treatment.n;
+    let covariance = |i: usize, j: usize| {
+        control.covariance(i, j) / control.n + treatment.covariance(i, j) / treatment.n
+    };
     let ratio = d(0) / d(1);
     let below = Effect::normal(d(1), covariance(1, 1).sqrt(), level);
     let part = [1.0, -ratio];
@@ -39,7 +40,13 @@ pub fn ratio_of_differences(
     let found = Effect::normal(ratio, variance.sqrt(), level);
     if below.lower <= 0.0 && below.upper >= 0.0 {
         let (lower, upper) = (f64::NEG_INFINITY, f64::INFINITY);
-        return Effect { lower, upper, p_value: 1.0, condition: Some(Condition::ZeroBaseline), ..found };
+        return Effect {
+            lower,
+            upper,
+            p_value: 1.0,
+            condition: Some(Condition::ZeroBaseline),
+            ..found
+        };
     }
     found
 }

@@ -79,8 +79,7 @@ impl Stratified {
         crate::logged::at_least("strata", 1, strata.len(), "pass the units by group")?;
         let n: f64 = strata.iter().map(|s| s.n).sum();
         let sum = |of: &dyn Fn(&Stratum) -> f64| -> f64 { strata.iter().map(of).sum() };
-        let coefficients: [f64; 2] =
-            std::array::from_fn(|i| sum(&|s| s.n / n * s.coefficients[i]));
+        let coefficients: [f64; 2] = std::array::from_fn(|i| sum(&|s| s.n / n * s.coefficients[i]));
         let cell = |i: usize, j: usize| {
             let within = sum(&|s| (s.n / n).powi(2) * s.covariance[i][j]);
             let off = |s: &Stratum, i: usize| s.coefficients[i] - coefficients[i];

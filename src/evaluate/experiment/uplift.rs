@@ -177,10 +177,12 @@ impl Ranked {
             };
             values.push(if known { value } else { f64::NAN });
         }
-        // Before an arm has its first unit the curve is the line from 0 to the first known point.
+        // Before an arm has its first unit, what is read off is the line from 0 to the first known point:
+        // of the incremental outcome for Qini, of the mean uplift (times units) for uplift.
         if let Some(first) = (1..values.len()).find(|i| !values[*i].is_nan()) {
+            let power = if kind == CurveKind::Qini { 1 } else { 2 };
             let to = values[first];
-            (1..first).for_each(|i| values[i] = to * i as f64 / first as f64);
+            (1..first).for_each(|i| values[i] = to * (i as f64 / first as f64).powi(power));
         }
         let end = values.last().copied().unwrap_or(0.0);
         let scale = if normalised { end.abs() } else { 1.0 };

@@ -86,6 +86,7 @@ pub(crate) fn experiment_cases() -> Vec<Case> {
 }
 
 /// A CSV file by columns, as text.
+#[derive(Clone)]
 pub(crate) struct Table(BTreeMap<String, Vec<String>>);
 
 impl Table {

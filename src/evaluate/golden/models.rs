@@ -1,7 +1,7 @@
 //! Experiment cases that need rows or several arms at once: regressions, many arms, exact tests.
 
+use crate::arms::{level, reason, shown, word};
 use crate::fixtures::{Answer, Case, Table};
-use promopt_evaluate::experiment::Effect;
 use promopt_evaluate::experiment::exact::TwoCounts;
 use promopt_evaluate::experiment::many_arms::{dunnett, pooled_anova, welch_anova};
 use promopt_evaluate::experiment::moments::Moments;
@@ -18,22 +18,6 @@ pub(crate) fn answer(case: &Case) -> Option<Answer> {
         "dunnett" => against_control(case),
         "proportion_exact" => exact(case),
         _ => return None,
-    })
-}
-
-/// A word of the input, or what the public cases take for granted.
-fn word<'a>(value: &'a Value, otherwise: &'a str) -> &'a str {
-    value.as_str().unwrap_or(otherwise)
-}
-
-fn reason(error: impl std::fmt::Display) -> String {
-    error.to_string()
-}
-
-fn shown(effect: &Effect) -> Value {
-    json!({
-        "effect": effect.estimate, "std_err": effect.standard_error, "p_value": effect.p_value,
-        "ci_lower": effect.lower, "ci_upper": effect.upper,
     })
 }
 
@@ -57,10 +41,6 @@ fn numbers(table: &Table, name: &str) -> Vec<Vec<f64>> {
     words.dedup();
     let flags = |word: &String| text.iter().map(|t| f64::from(u8::from(t == word))).collect();
     words.iter().skip(1).map(flags).collect()
-}
-
-fn level(case: &Case) -> f64 {
-    1.0 - case.params["alpha"].as_f64().unwrap_or(0.05)
 }
 
 fn adjusted(case: &Case, interacted: bool) -> Answer {
