@@ -15,6 +15,7 @@ pub mod many_arms;
 pub mod mix;
 pub mod moments;
 pub mod multiplicity;
+pub mod plan;
 pub mod power;
 pub mod proportions;
 pub mod ranks;

@@ -21,6 +21,7 @@ pub mod logged;
 pub mod off_policy;
 pub mod paired;
 pub mod ratio;
+pub mod readout;
 pub mod rollout;
 pub mod sequential;
 

@@ -4,6 +4,7 @@ use super::effect::Effect;
 use crate::distributions::beta::{Point, ln_beta};
 use crate::distributions::normal;
 use crate::distributions::quadrature::gauss_legendre;
+use serde::Serialize;
 
 /// A normal prior of the effect.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +27,7 @@ impl Prior {
 }
 
 /// What the data and the prior say together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Posterior {
     /// Mean effect.
     pub mean: f64,

@@ -151,6 +151,23 @@ impl Contrast {
         Self { control, treatment, theta, arms }
     }
 
+    /// The same with the sign of the metric turned, for metrics of which less is better.
+    #[must_use]
+    pub fn turned(&self) -> Self {
+        let turn = |arm: &Metric| Metric {
+            estimate: -arm.estimate,
+            before: arm.before.map(|b| Before { covariance: -b.covariance, ..b }),
+            ..*arm
+        };
+        let [c, t] = &self.arms;
+        Self {
+            control: turn(&self.control),
+            treatment: turn(&self.treatment),
+            theta: -self.theta,
+            arms: [turn(c), turn(t)],
+        }
+    }
+
     /// Both arms after the adjustment, control first.
     #[must_use]
     pub fn arms(&self) -> &[Metric; 2] {

@@ -102,6 +102,16 @@ impl Boundaries {
         Ok(Self { z, spent })
     }
 
+    /// Effect in standard errors of the last look that is found with this power, over that of a single
+    /// look; squared, by how much the looks lengthen the experiment.
+    #[must_use]
+    pub fn inflation(&self, shares: &[f64], alpha: f64, power: f64) -> f64 {
+        let found = |drift: f64| crossings_with(shares, &self.z, drift).iter().sum::<f64>();
+        let drift = falling_root(|drift| power - found(drift), 0.0, 20.0);
+        let single = normal::upper_quantile(alpha / 2.0) + normal::upper_quantile(1.0 - power);
+        drift / single
+    }
+
     /// p value of a single look that each boundary stands for.
     #[must_use]
     pub fn nominal(&self) -> Vec<f64> {
@@ -112,7 +122,13 @@ impl Boundaries {
 /// Chance of crossing for the first time at each look without an effect.
 #[must_use]
 pub fn crossings(shares: &[f64], z: &[f64]) -> Vec<f64> {
-    let mut path = Path::default();
+    crossings_with(shares, z, 0.0)
+}
+
+/// The same when the effect is `drift` standard errors of the last look.
+#[must_use]
+pub fn crossings_with(shares: &[f64], z: &[f64], drift: f64) -> Vec<f64> {
+    let mut path = Path { drift, ..Path::default() };
     let step = |(share, z): (&f64, &f64)| {
         let look = path.next_look(*share);
         path = look.continued(*z);
@@ -141,6 +157,8 @@ fn check(shares: &[f64], alpha: f64) -> Result<(), EvaluateError> {
 #[derive(Debug, Clone, Default)]
 struct Path {
     share: f64,
+    /// Mean of `B(1)`.
+    drift: f64,
     /// Place and weight, density included; empty at the start.
     points: Vec<(f64, f64)>,
 }
@@ -148,7 +166,9 @@ struct Path {
 /// The next look of such paths.
 struct Look {
     share: f64,
-    /// Standard deviation of the step.
+    drift: f64,
+    /// Mean and standard deviation of the step.
+    mean: f64,
     step: f64,
     from: Vec<(f64, f64)>,
 }
@@ -157,7 +177,8 @@ impl Path {
     fn next_look(&self, share: f64) -> Look {
         let start = vec![(0.0, 1.0)];
         let from = if self.points.is_empty() { start } else { self.points.clone() };
-        Look { share, step: (share - self.share).sqrt(), from }
+        let grown = share - self.share;
+        Look { share, drift: self.drift, mean: self.drift * grown, step: grown.sqrt(), from }
     }
 }
 
@@ -166,8 +187,9 @@ impl Look {
     fn crossed(&self, z: f64) -> f64 {
         let bound = z * self.share.sqrt();
         let tails = |x: f64| {
-            normal::upper_tail((bound - x) / self.step)
-                + normal::upper_tail((bound + x) / self.step)
+            let at = x + self.mean;
+            normal::upper_tail((bound - at) / self.step)
+                + normal::upper_tail((bound + at) / self.step)
         };
         self.from.iter().map(|(x, weight)| weight * tails(*x)).sum()
     }
@@ -177,12 +199,13 @@ impl Look {
         let root = self.share.sqrt();
         let bound = z.min(FAR) * root;
         let density = |x: f64| {
-            let arrive = |(y, weight): &(f64, f64)| weight * normal::density((x - y) / self.step);
+            let step = |y: f64| (x - y - self.mean) / self.step;
+            let arrive = |(y, weight): &(f64, f64)| weight * normal::density(step(*y));
             self.from.iter().map(arrive).sum::<f64>() / self.step
         };
         let points = gauss_legendre(POINTS, -bound, bound);
         let points = points.into_iter().map(|(x, weight)| (x, weight * density(x))).collect();
-        Path { share: self.share, points }
+        Path { share: self.share, drift: self.drift, points }
     }
 }
 
@@ -210,6 +233,12 @@ mod tests {
         let fleming = Boundaries::o_brien_fleming(5, 0.05).expect("five looks");
         assert!((fleming.z[4] - 2.040).abs() < 5e-4, "{:?}", fleming.z);
         assert!((fleming.spent[4] - 0.05).abs() < 1e-9);
+        // Tables 2.2 and 2.4: inflation 1.229 and 1.028 at 80 % power.
+        let shares = [0.2, 0.4, 0.6, 0.8, 1.0];
+        for (bounds, expected) in [(pocock, 1.229), (fleming, 1.028)] {
+            let found = bounds.inflation(&shares, 0.05, 0.8).powi(2);
+            assert!((found - expected).abs() < 1e-3, "{found}");
+        }
     }
 
     #[test]
