@@ -3,6 +3,10 @@
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
+pub(super) use experiments::{AbtestCommand, Analyze, Assign, Plan};
+
+mod experiments;
+
 /// Learn, judge and export promotion policies for retail.
 #[derive(Debug, Parser)]
 #[command(name = "promopt", version, about, max_term_width = 100)]
@@ -61,7 +65,7 @@ pub(super) enum Command {
     Ope(Ope),
     /// Score the off-policy estimators on generated logs whose truth is known
     OpeBench(OpeBench),
-    /// Simulated experiments
+    /// Experiments: plan, deal, simulate, read out
     #[command(subcommand)]
     Abtest(AbtestCommand),
     /// Write the policy bundle
@@ -86,13 +90,6 @@ pub(super) enum Command {
     Envs(Envs),
     /// Compare coupon policies in a published synthetic retailer, beside the published results
     Arena(Arena),
-}
-
-/// Experiments.
-#[derive(Debug, Subcommand)]
-pub(super) enum AbtestCommand {
-    /// Control, current and policy in fitted worlds, same customers and luck; ends in the gate
-    Simulate,
 }
 
 /// Flags of commands that write a bundle.

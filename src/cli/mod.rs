@@ -1,6 +1,7 @@
 //! The command line: the only room that prints, reads flags and the clock, or picks exit codes.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this room talks to the user")]
 
+mod abtest;
 mod arena;
 mod budget;
 mod envs;
@@ -14,6 +15,7 @@ mod ope;
 mod priced;
 mod progress;
 mod proposal;
+mod readout;
 mod stages;
 mod table;
 mod tools;
@@ -53,6 +55,9 @@ fn dispatch(cli: &Cli) -> Result<(), Failure> {
         Command::Ope(args) => ope::ope(shared, args),
         Command::OpeBench(args) => ope::bench(shared, args),
         Command::Abtest(AbtestCommand::Simulate) => stages::until(shared, Stage::AbTest),
+        Command::Abtest(AbtestCommand::Plan(args)) => abtest::plan(shared, args),
+        Command::Abtest(AbtestCommand::Assign(args)) => abtest::assign(shared, args),
+        Command::Abtest(AbtestCommand::Analyze(args)) => readout::analyze(shared, args),
         Command::Export(args) => stages::export(shared, args.require_approval),
         Command::Report => stages::until(shared, Stage::Report),
         Command::Score(args) => tools::score(shared, args),

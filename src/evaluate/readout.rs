@@ -18,7 +18,7 @@ use crate::experiment::mix::SampleRatio;
 use serde::Serialize;
 
 pub use decision::{Decision, Verdict};
-pub use effects::{GuardrailReadout, MetricReadout, SegmentReadout};
+pub use effects::{Between, GuardrailReadout, MetricReadout, SegmentReadout};
 pub use look::{Balance, DayReadout, MoneyReadout, UpliftReadout};
 
 /// Names as positions in a list.
@@ -144,6 +144,8 @@ pub struct Readout {
     pub mix: Mix,
     /// Effects by metric and arm.
     pub metrics: Vec<MetricReadout>,
+    /// The first goal between arms that are not the control.
+    pub between: Vec<Between>,
     /// Whether the arms were alike before.
     pub balance: Vec<Balance>,
     /// What the first goal's effect did over the days.
@@ -164,7 +166,7 @@ pub struct Readout {
 pub fn read_out(trial: &Trial<'_>, question: &Question) -> Result<Readout, EvaluateError> {
     check(trial, question)?;
     let mix = mix(trial, question)?;
-    let metrics = effects::metrics(trial, question)?;
+    let (metrics, between) = effects::metrics(trial, question)?;
     let days = look::days(trial, question)?;
     let decisions = decision::decide(trial, question, &mix, &metrics, &days);
     Ok(Readout {
@@ -172,6 +174,7 @@ pub fn read_out(trial: &Trial<'_>, question: &Question) -> Result<Readout, Evalu
         decisions,
         mix,
         metrics,
+        between,
         balance: look::balance(trial, question),
         days,
         uplift: look::uplift(trial, question),

@@ -1,6 +1,8 @@
 //! A run: the stages from history to report over one run folder, each skipped when up to date.
 
+pub mod abtest;
 mod agents;
+pub mod assign;
 pub mod error;
 mod export;
 mod exposures;

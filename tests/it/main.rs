@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod evidence;
+mod experiments;
 mod fitted_world;
 mod forget;
 mod fuzz;

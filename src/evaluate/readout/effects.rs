@@ -52,9 +52,9 @@ pub struct MetricReadout {
     pub stratified: Option<Effect>,
     /// Chance to win and what is lost if not, prior N(0, 0.3²) on the relative effect.
     pub bayes: Option<Posterior>,
-    /// The effect with values capped: the cap and the effect.
+    /// The effect with values capped: the cap and the effect; absent when it caps nothing.
     pub capped: Option<(f64, Effect)>,
-    /// Effects on quantiles: which, control, arm, difference.
+    /// Effects on quantiles that vary: which, control, arm, difference.
     pub quantiles: Vec<(f64, f64, f64, Effect)>,
     /// Effects by group.
     pub segments: Vec<SegmentReadout>,
@@ -104,11 +104,23 @@ pub enum GuardrailState {
     Unclear,
 }
 
-/// All metrics and arms.
+/// The first goal of one arm less that of another, neither being the control: without it no arm is
+/// ahead of another.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Between {
+    /// The metric.
+    pub metric: String,
+    /// Both arms, the one with the higher estimate first.
+    pub arms: [String; 2],
+    /// The first less the second.
+    pub effect: Effect,
+}
+
+/// All metrics and arms, and the first goal between arms.
 pub(super) fn metrics(
     trial: &Trial<'_>,
     question: &Question,
-) -> Result<Vec<MetricReadout>, EvaluateError> {
+) -> Result<(Vec<MetricReadout>, Vec<Between>), EvaluateError> {
     let columns: Vec<&[f64]> = trial.columns.iter().map(|(_, x)| x.as_slice()).collect();
     let arms = trial.arms;
     let strata = trial.strata.filter(|_| trial.clusters.is_none());
@@ -137,7 +149,22 @@ pub(super) fn metrics(
     for ((at, holm), bh) in goals.into_iter().zip(holm).zip(bh) {
         (found[at].p_holm, found[at].p_bh) = (holm, bh);
     }
-    Ok(found)
+    Ok((found, between(trial, question, &by)))
+}
+
+fn between(trial: &Trial<'_>, question: &Question, by: &Arms) -> Vec<Between> {
+    let goal = question.metrics.iter().find(|metric| metric.role == Role::Goal);
+    let others = || trial.treatments();
+    let pairs = others().flat_map(|a| others().filter(move |b| *b > a).map(move |b| [a, b]));
+    let one = |spec: &MetricSpec, [a, b]: [usize; 2]| {
+        let (ahead, behind, effect) = match by.contrast(spec, a, b).0.absolute(question.level) {
+            effect if effect.estimate >= 0.0 => (b, a, effect),
+            _ => (a, b, by.contrast(spec, b, a).0.absolute(question.level)),
+        };
+        let arms = [ahead, behind].map(|arm| trial.arms.names[arm].clone());
+        Between { metric: spec.name.clone(), arms, effect }
+    };
+    goal.map_or(Vec::new(), |spec| pairs.map(|pair| one(spec, pair)).collect())
 }
 
 /// Sums by arm, of units or of clusters.
@@ -403,6 +430,9 @@ fn capped(
     let mut all = own.concat();
     all.sort_by(f64::total_cmp);
     let cap = quantile_of_sorted(&all, q)?;
+    if all.last() == Some(&cap) {
+        return None;
+    }
     let [c, t] = own.map(|mut own| {
         own.iter_mut().for_each(|x| *x = x.min(cap));
         Metric::mean(&Moments::of(&own))
@@ -429,7 +459,7 @@ fn quantiles(
             Metric::quantile(&t, *q, QUANTILE_LEVEL)?.0,
         );
         let effect = Contrast::new(c, t).absolute(question.level);
-        Some((*q, c.estimate, t.estimate, effect))
+        effect.condition.is_none().then_some((*q, c.estimate, t.estimate, effect))
     };
     question.quantiles.iter().filter_map(one).collect()
 }
