@@ -17,6 +17,8 @@ use super::source::parse::{Dialect, Encoding};
 
 /// What messages of the readers call the table; they are put in other words before they leave.
 const TABLE: &str = "table";
+/// Rows that room is made for on the word of a file alone.
+const MOST_STATED: usize = 20_000_000;
 
 /// What a column is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,9 +150,10 @@ impl AnyTable {
                 Ok(Pick { position: self.position(name)?, name: (*name).to_owned(), kind })
             })
             .collect::<Result<_, DataError>>()?;
-        let mut building: Vec<Building> =
-            wanted.iter().map(|(_, kind)| Building::new(*kind)).collect();
         let source = Source { table: TABLE, file: &self.file, dialect: &self.dialect };
+        let rows = source.stated_rows().unwrap_or(0).min(MOST_STATED);
+        let mut building: Vec<Building> =
+            wanted.iter().map(|(_, kind)| Building::new(*kind, rows)).collect();
         let first = source.first_row();
         source
             .read(&picks, &mut |batch| {
@@ -194,11 +197,11 @@ enum Building {
 type Fault = (usize, &'static str, String);
 
 impl Building {
-    fn new(kind: ColumnKind) -> Self {
+    fn new(kind: ColumnKind, rows: usize) -> Self {
         match kind {
-            ColumnKind::Number => Self::Numbers(Vec::new()),
-            ColumnKind::Label => Self::Labels(Interner::default(), Vec::new()),
-            ColumnKind::Day => Self::Days(Vec::new()),
+            ColumnKind::Number => Self::Numbers(Vec::with_capacity(rows)),
+            ColumnKind::Label => Self::Labels(Interner::default(), Vec::with_capacity(rows)),
+            ColumnKind::Day => Self::Days(Vec::with_capacity(rows)),
         }
     }
 

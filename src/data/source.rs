@@ -49,6 +49,11 @@ impl Source<'_> {
         }
     }
 
+    /// Number of rows, where the file says it without being read.
+    pub(super) fn stated_rows(&self) -> Option<usize> {
+        if self.is_parquet() { parquet::n_rows(self).ok() } else { None }
+    }
+
     fn is_parquet(&self) -> bool {
         self.file.extension().is_some_and(|extension| extension == "parquet" || extension == "pq")
     }

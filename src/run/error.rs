@@ -116,6 +116,7 @@ impl RunError {
                 | Self::World(_)
                 | Self::Demand(DemandError::Catalogue(_) | DemandError::NoOffers)
         ) || matches!(self, Self::Agent(AgentError::InvalidConfig { .. }))
+            || matches!(self, Self::Evaluate(EvaluateError::InvalidSetting { .. }))
             || matches!(self, Self::Budget(inner) if inner.is_config())
     }
 }

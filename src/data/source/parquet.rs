@@ -78,7 +78,7 @@ fn batches(query: LazyFrame) -> impl Iterator<Item = PolarsResult<DataFrame>> {
 }
 
 /// Number of rows that the file says it has.
-fn n_rows(source: &Source<'_>) -> Result<usize, DataError> {
+pub(super) fn n_rows(source: &Source<'_>) -> Result<usize, DataError> {
     let file = File::open(source.file).map_err(|reason| source.unreadable(&reason))?;
     guarded(source, || ParquetReader::new(file).num_rows())
 }
@@ -165,13 +165,21 @@ impl Reader<'_> {
     fn numbers(&self, series: &Series) -> Result<Values, DataError> {
         let values = series.cast(&DataType::Float64).map_err(|reason| self.fail(&reason))?;
         let values = values.f64().map_err(|reason| self.fail(&reason))?;
-        let number = |(row, value): (usize, Option<f64>)| match value.unwrap_or(f64::NAN) {
-            value if value.abs() > parse::LARGEST_NUMBER => {
-                Err(self.wrong_type(row, format!("`{value:?}`"), parse::NOT_TOO_LARGE))
+        let mut numbers = Vec::with_capacity(values.len());
+        for chunk in values.downcast_iter() {
+            match chunk.validity() {
+                None => numbers.extend_from_slice(chunk.values()),
+                Some(_) => numbers.extend(chunk.iter().map(|x| x.copied().unwrap_or(f64::NAN))),
             }
-            value => Ok(value),
-        };
-        values.iter().enumerate().map(number).collect::<Result<_, _>>().map(Values::Numbers)
+        }
+        let too_large = |x: &f64| x.abs() > parse::LARGEST_NUMBER;
+        match numbers.iter().position(too_large) {
+            Some(row) => {
+                let found = format!("`{:?}`", numbers[row]);
+                Err(self.wrong_type(row, found, parse::NOT_TOO_LARGE))
+            }
+            None => Ok(Values::Numbers(numbers)),
+        }
     }
 
     fn moments(&self, series: &Series) -> Result<Values, DataError> {
