@@ -113,7 +113,7 @@ def main() -> None:
     subprocess.run(["cargo", "build", "--release", "--bin", "promopt"], cwd=REPOSITORY, check=True)
     target = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target")).resolve()
     ours = [target / "release" / "promopt", "abtest", "analyze", data, "--arm", "arm"]
-    ours += ["--control", "control", "--metric", "spend:pre_spend", "--ratio", "spend/orders"]
+    ours += ["--control", "control", "--metric", "spend:pre_spend", "--metric", "spend/orders"]
     contenders = {
         "promopt": [*ours, "--threads", "1", "--json"],
         "tea-tasting": [python, "-c", TEA, data],

@@ -82,19 +82,28 @@ fn set_threads(threads: Option<usize>) -> Result<(), Failure> {
         .map_err(|e| Failure::other(&format!("cannot start {n} threads: {e}")))
 }
 
-/// Starts this program again with one tensor thread, unless that is how it was started.
+/// Starts this program again with one tensor thread and an allocator that keeps what it was given, unless
+/// that is how it was started.
 ///
 /// candle looks up the number of physical cores in every matrix product when `RAYON_NUM_THREADS` is
 /// unset, which costs more than the small products of a Q-network; our own thread pool does not
-/// read the variable. Setting it inside a running process is unsafe, so the process is replaced.
+/// read the variable. glibc hands memory back to the system after every batch of a file and asks for it
+/// again at the next, a third of the time of reading it; other allocators do not read the variable.
+/// Setting them inside a running process is unsafe, so the process is replaced.
 /// `None` when there is nothing to do, or when starting again is not possible (it is then slower).
 fn with_quiet_tensor_threads() -> Option<ExitCode> {
-    const VARIABLE: &str = "RAYON_NUM_THREADS";
-    if std::env::var_os(VARIABLE).is_some() {
+    const VARIABLES: [(&str, &str); 3] = [
+        ("RAYON_NUM_THREADS", "1"),
+        ("MALLOC_TRIM_THRESHOLD_", "268435456"),
+        ("MALLOC_MMAP_THRESHOLD_", "33554432"),
+    ];
+    let missing: Vec<_> =
+        VARIABLES.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()).collect();
+    if missing.is_empty() {
         return None;
     }
     let mut again = std::process::Command::new(std::env::current_exe().ok()?);
-    again.args(std::env::args_os().skip(1)).env(VARIABLE, "1");
+    again.args(std::env::args_os().skip(1)).envs(missing);
     #[cfg(unix)]
     {
         // `exec` only returns when it failed.

@@ -139,6 +139,46 @@ impl AnyTable {
     /// [`DataError::NoSuchColumn`], [`DataError::Cell`] at the first value that is missing or of
     /// another kind, or what the file itself is broken by.
     pub fn read(&self, wanted: &[(&str, ColumnKind)]) -> Result<Vec<AnyColumn>, DataError> {
+        let rows = self.source().stated_rows().unwrap_or(0).min(MOST_STATED);
+        let column = |(_, kind): &(&str, ColumnKind)| match kind {
+            ColumnKind::Number => AnyColumn::Numbers(Vec::with_capacity(rows)),
+            ColumnKind::Label => {
+                AnyColumn::Labels(Labels { codes: Vec::with_capacity(rows), names: Vec::new() })
+            }
+            ColumnKind::Day => AnyColumn::Days(Vec::with_capacity(rows)),
+        };
+        let mut columns: Vec<AnyColumn> = wanted.iter().map(column).collect();
+        let names = self.each_batch(wanted, &mut |batch| {
+            for (column, more) in columns.iter_mut().zip(batch) {
+                match (column, more) {
+                    (AnyColumn::Numbers(all), Piece::Numbers(more)) => all.extend_from_slice(more),
+                    (AnyColumn::Labels(all), Piece::Codes(more)) => {
+                        all.codes.extend_from_slice(more);
+                    }
+                    (AnyColumn::Days(all), Piece::Days(more)) => all.extend_from_slice(more),
+                    _ => {}
+                }
+            }
+        })?;
+        for (column, (names, ranks)) in columns.iter_mut().zip(names) {
+            if let AnyColumn::Labels(labels) = column {
+                labels.codes.iter_mut().for_each(|code| *code = ranks[*code as usize]);
+                labels.names = names;
+            }
+        }
+        Ok(columns)
+    }
+
+    /// Hands columns on piece by piece as they are read, and returns for each the names in ascending
+    /// order and the rank of each code; both empty for columns that are not names.
+    ///
+    /// # Errors
+    /// As [`AnyTable::read`].
+    pub fn each_batch(
+        &self,
+        wanted: &[(&str, ColumnKind)],
+        sink: &mut dyn FnMut(&[Piece<'_>]),
+    ) -> Result<Vec<(Vec<String>, Vec<u32>)>, DataError> {
         let picks: Vec<Pick> = wanted
             .iter()
             .map(|(name, kind)| {
@@ -150,25 +190,29 @@ impl AnyTable {
                 Ok(Pick { position: self.position(name)?, name: (*name).to_owned(), kind })
             })
             .collect::<Result<_, DataError>>()?;
-        let source = Source { table: TABLE, file: &self.file, dialect: &self.dialect };
-        let rows = source.stated_rows().unwrap_or(0).min(MOST_STATED);
-        let mut building: Vec<Building> =
-            wanted.iter().map(|(_, kind)| Building::new(*kind, rows)).collect();
+        let mut pieces: Vec<Building> = wanted.iter().map(|_| Building::default()).collect();
+        let source = self.source();
         let first = source.first_row();
         source
             .read(&picks, &mut |batch| {
-                let columns = building.iter_mut().zip(&batch.columns).zip(&picks);
-                for ((column, values), pick) in columns {
-                    if let Err((row, expected, found)) = column.append(values) {
+                for ((piece, values), pick) in pieces.iter_mut().zip(&batch.columns).zip(&picks) {
+                    if let Err((row, expected, found)) = piece.take(values) {
                         let row = first + batch.first_row + row;
                         let (file, column) = (self.file.clone(), pick.name.clone());
                         return Err(DataError::Cell { file, row, column, expected, found });
                     }
                 }
+                let views: Vec<Piece<'_>> =
+                    pieces.iter().zip(&batch.columns).map(|(p, values)| p.view(values)).collect();
+                sink(&views);
                 Ok(())
             })
             .map_err(plain)?;
-        Ok(building.into_iter().map(Building::finish).collect())
+        Ok(pieces.into_iter().map(|piece| piece.names.ranked()).collect())
+    }
+
+    fn source(&self) -> Source<'_> {
+        Source { table: TABLE, file: &self.file, dialect: &self.dialect }
     }
 
     fn position(&self, name: &str) -> Result<usize, DataError> {
@@ -186,61 +230,67 @@ impl AnyTable {
     }
 }
 
-/// A column that grows batch by batch.
-enum Building {
-    Numbers(Vec<f64>),
-    Labels(Interner, Vec<u32>),
-    Days(Vec<i32>),
+/// Successive values of a column.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Piece<'a> {
+    /// Numbers.
+    Numbers(&'a [f64]),
+    /// Names by code, in the order in which they appeared.
+    Codes(&'a [u32]),
+    /// Days since 1970-01-01.
+    Days(&'a [i32]),
+}
+
+/// What a column keeps from one batch to the next, and the batch's values that are not handed on as they
+/// were read.
+#[derive(Default)]
+struct Building {
+    names: Interner,
+    codes: Vec<u32>,
+    days: Vec<i32>,
 }
 
 /// Row within the batch, what was expected and what is there.
 type Fault = (usize, &'static str, String);
 
 impl Building {
-    fn new(kind: ColumnKind, rows: usize) -> Self {
-        match kind {
-            ColumnKind::Number => Self::Numbers(Vec::with_capacity(rows)),
-            ColumnKind::Label => Self::Labels(Interner::default(), Vec::with_capacity(rows)),
-            ColumnKind::Day => Self::Days(Vec::with_capacity(rows)),
-        }
-    }
-
-    fn append(&mut self, values: &Values) -> Result<(), Fault> {
+    fn take(&mut self, values: &Values) -> Result<(), Fault> {
         let nothing = || "nothing".to_owned();
-        match (self, values) {
-            (Self::Numbers(all), Values::Numbers(more)) => {
-                if let Some(row) = more.iter().position(|x| x.is_nan()) {
-                    return Err((row, "a number", nothing()));
-                }
-                all.extend_from_slice(more);
-            }
-            (Self::Labels(names, codes), values) => {
-                let before = codes.len();
-                names.codes_of(values, |code| codes.push(code));
-                if let Some(row) = codes[before..].iter().position(|code| *code == MISSING) {
-                    return Err((row, "a name", nothing()));
+        match values {
+            Values::Numbers(numbers) => {
+                // Without a way out the loop runs over several numbers at once.
+                let any = numbers.iter().fold(false, |any, x| any | x.is_nan());
+                match any.then(|| numbers.iter().position(|x| x.is_nan())).flatten() {
+                    Some(row) => Err((row, "a number", nothing())),
+                    None => Ok(()),
                 }
             }
-            (Self::Days(days), Values::Moments(more)) => {
-                if let Some(row) = more.iter().position(|moment| moment.day <= IMPOSSIBLE_DAY) {
-                    return Err((row, "a date from 1990 to 2100", nothing()));
+            Values::Text(_) | Values::Whole(_) => {
+                self.codes.clear();
+                let codes = &mut self.codes;
+                self.names.codes_of(values, |code| codes.push(code));
+                let any = self.codes.iter().fold(false, |any, code| any | (*code == MISSING));
+                match any.then(|| self.codes.iter().position(|c| *c == MISSING)).flatten() {
+                    Some(row) => Err((row, "a name", nothing())),
+                    None => Ok(()),
                 }
-                days.extend(more.iter().map(|moment| moment.day));
             }
-            _ => return Err((0, "a number or a date", "another kind of column".to_owned())),
+            Values::Moments(moments) => {
+                self.days.clear();
+                self.days.extend(moments.iter().map(|moment| moment.day));
+                match self.days.iter().position(|day| *day <= IMPOSSIBLE_DAY) {
+                    Some(row) => Err((row, "a date from 1990 to 2100", nothing())),
+                    None => Ok(()),
+                }
+            }
         }
-        Ok(())
     }
 
-    fn finish(self) -> AnyColumn {
-        match self {
-            Self::Numbers(numbers) => AnyColumn::Numbers(numbers),
-            Self::Days(days) => AnyColumn::Days(days),
-            Self::Labels(interner, mut codes) => {
-                let (names, ranks) = interner.ranked();
-                codes.iter_mut().for_each(|code| *code = ranks[*code as usize]);
-                AnyColumn::Labels(Labels { codes, names })
-            }
+    fn view<'a>(&'a self, values: &'a Values) -> Piece<'a> {
+        match values {
+            Values::Numbers(numbers) => Piece::Numbers(numbers),
+            Values::Text(_) | Values::Whole(_) => Piece::Codes(&self.codes),
+            Values::Moments(_) => Piece::Days(&self.days),
         }
     }
 }

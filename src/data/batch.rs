@@ -63,16 +63,35 @@ impl Moment {
 }
 
 /// Texts end to end in one buffer, each of them UTF-8.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::data) struct TextColumn {
     bytes: Vec<u8>,
     ends: Vec<u32>,
+    /// Which text each row has, where rows share texts; else each has its own.
+    rows: Option<Vec<u32>>,
+}
+
+impl PartialEq for TextColumn {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 impl TextColumn {
     /// An empty column with room for so many short texts.
     pub(in crate::data) fn with_capacity(rows: usize) -> Self {
-        Self { bytes: Vec::with_capacity(8 * rows), ends: Vec::with_capacity(rows) }
+        let (bytes, ends) = (Vec::with_capacity(8 * rows), Vec::with_capacity(rows));
+        Self { bytes, ends, rows: None }
+    }
+
+    /// These texts, each of them for every row that names its position.
+    pub(in crate::data) fn shared(texts: Self, rows: Vec<u32>) -> Self {
+        Self { rows: Some(rows), ..texts }
+    }
+
+    /// Texts that rows share and the position of each row's, where they do.
+    pub(in crate::data) fn sharing(&self) -> Option<(impl Iterator<Item = &[u8]>, &[u32])> {
+        Some((0..self.ends.len()).map(|at| self.text(at))).zip(self.rows.as_deref())
     }
 
     /// Adds a row; empty means missing.
@@ -87,18 +106,18 @@ impl TextColumn {
 
     /// The text of a row.
     pub(in crate::data) fn get(&self, row: usize) -> &[u8] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        &self.bytes[start..self.ends[row] as usize]
+        self.text(self.rows.as_ref().map_or(row, |rows| rows[row] as usize))
+    }
+
+    fn text(&self, at: usize) -> &[u8] {
+        let start = if at == 0 { 0 } else { self.ends[at - 1] as usize };
+        &self.bytes[start..self.ends[at] as usize]
     }
 
     /// The texts in order.
     pub(in crate::data) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        let mut start = 0;
-        self.ends.iter().map(move |end| {
-            let text = &self.bytes[start..*end as usize];
-            start = *end as usize;
-            text
-        })
+        let rows = self.rows.as_ref().map_or(self.ends.len(), Vec::len);
+        (0..rows).map(|row| self.get(row))
     }
 }
 

@@ -59,12 +59,13 @@ impl Interner {
     /// Hands on the codes of a column of identifiers, row by row.
     pub(super) fn codes_of(&mut self, column: &Values, mut row: impl FnMut(u32)) {
         match column {
-            Values::Text(texts) => {
-                let mut recent = Recent::default();
-                for text in texts.iter() {
-                    row(recent.code_of(text, |text| self.intern(text)));
+            Values::Text(texts) => match texts.sharing() {
+                Some((shared, rows)) => {
+                    let codes: Vec<u32> = shared.map(|text| self.intern(text)).collect();
+                    rows.iter().for_each(|at| row(codes[*at as usize]));
                 }
-            }
+                None => texts.iter().for_each(|text| row(self.intern(text))),
+            },
             Values::Whole(wholes) => wholes.iter().for_each(|name| row(self.intern_whole(*name))),
             Values::Numbers(_) | Values::Moments(_) => {
                 unreachable!("a reader gives identifiers as text or integers")
@@ -91,36 +92,6 @@ impl Interner {
             ranks[*code as usize] = rank as u32;
         }
         (order.into_iter().map(|code| self.names[code as usize].to_string()).collect(), ranks)
-    }
-}
-
-/// Names of up to 16 bytes that were looked up a moment ago, so that a column of few names is not hashed
-/// row by row.
-struct Recent([(u128, u8, u32); Self::PLACES]);
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self([(0, u8::MAX, MISSING); Self::PLACES])
-    }
-}
-
-impl Recent {
-    const PLACES: usize = 64;
-
-    fn code_of(&mut self, text: &[u8], look_up: impl FnOnce(&[u8]) -> u32) -> u32 {
-        let n = text.len();
-        if n > 16 {
-            return look_up(text);
-        }
-        let mut bytes = [0; 16];
-        bytes[..n].copy_from_slice(text);
-        let key = u128::from_le_bytes(bytes);
-        let mixed = (key as u64 ^ (key >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let place = &mut self.0[(mixed >> 58) as usize];
-        if (place.0, place.1) != (key, n as u8) {
-            *place = (key, n as u8, look_up(text));
-        }
-        place.2
     }
 }
 

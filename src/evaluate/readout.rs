@@ -14,12 +14,14 @@ pub mod sums;
 mod tests;
 
 use crate::error::EvaluateError;
+use crate::experiment::JointMoments;
 use crate::experiment::mix::SampleRatio;
 use serde::Serialize;
 
 pub use decision::{Decision, Verdict};
 pub use effects::{Between, GuardrailReadout, MetricReadout, SegmentReadout};
 pub use look::{Balance, DayReadout, MoneyReadout, UpliftReadout};
+pub use sums::Sums;
 
 /// Names as positions in a list.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,17 +32,31 @@ pub struct Codes<'a> {
     pub names: &'a [String],
 }
 
-/// What was measured: one row per unit that was dealt to an arm.
-#[derive(Debug, Clone, Copy)]
+/// What was measured, one row per unit that was dealt to an arm, as sums; rows only where a method
+/// cannot do without.
+#[derive(Debug, Clone)]
 pub struct Trial<'a> {
-    /// Arm of each unit.
-    pub arms: Codes<'a>,
+    /// Names of the arms.
+    pub arms: &'a [String],
     /// Which arm is the control.
     pub control: usize,
-    /// Columns of numbers by name, each one value per row.
-    pub columns: &'a [(String, Vec<f64>)],
-    /// Group that was known before, such as the persona.
-    pub strata: Option<Codes<'a>>,
+    /// Names of the columns of numbers.
+    pub columns: &'a [String],
+    /// Names of groups that were known before, such as personas; none or one when there are none.
+    pub strata: &'a [String],
+    /// Sums of all columns; arm `a` and group `s` are number `a · groups + s`.
+    pub sums: Sums,
+    /// The rows, for clusters, days, quantiles, caps and scores.
+    pub rows: Option<Rows<'a>>,
+}
+
+/// The rows of a trial.
+#[derive(Debug, Clone, Copy)]
+pub struct Rows<'a> {
+    /// Arm of each unit.
+    pub arms: &'a [u32],
+    /// Columns of numbers, in the order of their names.
+    pub columns: &'a [Vec<f64>],
     /// What was dealt, when it was not the row: stores, regions.
     pub clusters: Option<Codes<'a>>,
     /// Day on which each unit entered.
@@ -186,23 +202,41 @@ impl Trial<'_> {
     /// The arms that are not the control.
     pub(crate) fn treatments(&self) -> impl Iterator<Item = usize> {
         let control = self.control;
-        (0..self.arms.names.len()).filter(move |arm| *arm != control)
+        (0..self.arms.len()).filter(move |arm| *arm != control)
     }
 
-    /// Number of rows.
-    #[must_use]
-    pub fn rows(&self) -> usize {
-        self.arms.codes.len()
+    /// Number of groups, at least one.
+    pub(crate) fn n_strata(&self) -> usize {
+        self.strata.len().max(1)
+    }
+
+    /// Moments of columns in an arm, groups together.
+    pub(crate) fn joint<const K: usize>(&self, arm: usize, columns: [usize; K]) -> JointMoments<K> {
+        let n = self.n_strata();
+        self.sums.together(arm * n..(arm + 1) * n, columns)
+    }
+
+    pub(crate) fn clusters(&self) -> Option<(Rows<'_>, Codes<'_>)> {
+        self.rows.and_then(|rows| rows.clusters.map(|clusters| (rows, clusters)))
     }
 }
 
 fn check(trial: &Trial<'_>, question: &Question) -> Result<(), EvaluateError> {
-    let expected = trial.rows();
-    let codes = [("strata", trial.strata), ("clusters", trial.clusters)];
-    let lengths = codes.iter().filter_map(|(name, codes)| codes.map(|c| (*name, c.codes.len())));
-    let days = trial.days.map(|days| ("days", days.len()));
-    let columns = trial.columns.iter().map(|(_, column)| ("column", column.len()));
-    for (column, found) in lengths.chain(days).chain(columns) {
+    let units = |arm: usize| -> f64 {
+        let n = trial.n_strata();
+        (arm * n..(arm + 1) * n).map(|group| trial.sums.n(group)).sum()
+    };
+    let expected = (0..trial.arms.len()).map(units).sum::<f64>() as usize;
+    let by_row =
+        question.cap.is_some() || !question.quantiles.is_empty() || question.score.is_some();
+    let rows = trial.rows.iter().flat_map(|rows| {
+        let columns = rows.columns.iter().map(|column| ("column", column.len()));
+        let clusters = rows.clusters.map(|clusters| ("clusters", clusters.codes.len()));
+        let days = rows.days.map(|days| ("days", days.len()));
+        columns.chain(clusters).chain(days).chain([("arms", rows.arms.len())])
+    });
+    let missing = (by_row && trial.rows.is_none()).then_some(("rows", 0));
+    for (column, found) in rows.chain(missing) {
         if found != expected {
             return Err(EvaluateError::WrongLength { column, expected, found, unit: "unit" });
         }
@@ -217,36 +251,38 @@ fn check(trial: &Trial<'_>, question: &Question) -> Result<(), EvaluateError> {
     inside("level", question.level)?;
     question.cap.map_or(Ok(()), |cap| inside("cap", cap))?;
     question.quantiles.iter().try_for_each(|q| inside("quantile", *q))?;
-    let arms = trial.arms.names.len();
-    crate::logged::at_least("arms", 2, arms, "name the column that holds the arm")?;
+    let advice = "name the column that holds the arm";
+    crate::logged::at_least("arms", 2, trial.arms.len(), advice)?;
     let goals = question.metrics.iter().filter(|metric| metric.role == Role::Goal).count();
     crate::logged::at_least("goals", 1, goals, "name a metric to be improved")?;
-    let mut units = vec![0_usize; arms];
-    trial.arms.codes.iter().for_each(|arm| units[*arm as usize] += 1);
-    let fewest = units.iter().copied().min().unwrap_or(0);
-    crate::logged::at_least("units in each arm", 2, fewest, "leave out arms that hardly ran")
+    let fewest = (0..trial.arms.len()).map(units).fold(f64::INFINITY, f64::min);
+    let advice = "leave out arms that hardly ran";
+    crate::logged::at_least("units in each arm", 2, fewest as usize, advice)
 }
 
 /// Units of each arm; a cluster counts for the arm of its first row.
 fn mix(trial: &Trial<'_>, question: &Question) -> Result<Mix, EvaluateError> {
-    let names = trial.arms.names;
-    let mut counts = vec![0_u64; names.len()];
-    match trial.clusters {
-        None => trial.arms.codes.iter().for_each(|arm| counts[*arm as usize] += 1),
-        Some(clusters) => {
+    let mut counts = vec![0_u64; trial.arms.len()];
+    match trial.clusters() {
+        None => {
+            let n = trial.n_strata();
+            let groups = 0..counts.len() * n;
+            groups.for_each(|group| counts[group / n] += trial.sums.n(group) as u64);
+        }
+        Some((rows, clusters)) => {
             let mut seen = vec![false; clusters.names.len()];
-            for (cluster, arm) in clusters.codes.iter().zip(trial.arms.codes) {
+            for (cluster, arm) in clusters.codes.iter().zip(rows.arms) {
                 counts[*arm as usize] += u64::from(!seen[*cluster as usize]);
                 seen[*cluster as usize] = true;
             }
         }
     }
-    let equal = || vec![1.0; names.len()];
+    let equal = || vec![1.0; counts.len()];
     let planned = question.planned.clone().unwrap_or_else(equal);
     let found = SampleRatio::of(&counts, &planned)?;
     Ok(Mix {
         mismatch: found.is_mismatch(),
-        units: names.iter().cloned().zip(counts).collect(),
+        units: trial.arms.iter().cloned().zip(counts).collect(),
         chi_squared: found.chi_squared,
         p_value: found.p_value,
         planned: found.planned,

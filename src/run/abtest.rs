@@ -2,12 +2,13 @@
 
 use super::error::RunError;
 use crate::data::DataError;
-use crate::data::any_table::{AnyColumn, AnyTable, ColumnKind, Labels};
+use crate::data::any_table::{AnyColumn, AnyTable, ColumnKind, Piece};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::experiment::{JointMoments, Metric};
 use crate::evaluate::readout::{
-    Better, Codes, MetricSpec, Money, Question, Readout, Role, Trial, read_out,
+    Better, Codes, MetricSpec, Money, Question, Readout, Role, Rows, Sums, Trial, read_out,
 };
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// Loss that a guardrail allows when it names none, as a share of control.
@@ -206,67 +207,194 @@ pub fn analyze(request: &AnalyzeRequest) -> Result<Readout, RunError> {
             sold: sold.as_deref().map(|name| wanted.number(name)),
         }),
     };
-    let read = Table::read(request, wanted.numbers)?;
+    let read = Collected::read(request, wanted.numbers)?;
     question.planned = request.planned.as_ref().map(|shares| read.planned(shares)).transpose()?;
-    let trial = Trial {
-        arms: as_codes(&read.arms),
-        control: read.arm(&request.control, "--control")?,
-        columns: &read.numbers,
-        strata: read.persona.as_ref().map(as_codes),
-        clusters: read.cluster.as_ref().map(as_codes),
-        days: read.days.as_deref(),
-    };
-    Ok(read_out(&trial, &question)?)
+    Ok(read_out(&read.trial(request)?, &question)?)
 }
 
-fn as_codes(labels: &Labels) -> Codes<'_> {
-    Codes { codes: &labels.codes, names: &labels.names }
+/// Arms beyond which the column of the arm is taken for another one.
+const MOST_ARMS: u32 = 64;
+
+/// An experiment as it was read: sums as the rows went by, and the rows where a method needs them.
+struct Collected {
+    arms: Vec<String>,
+    personas: Vec<String>,
+    numbers: Vec<String>,
+    sums: Sums,
+    rows: Option<Kept>,
 }
 
-/// The columns of an experiment.
-struct Table {
-    arms: Labels,
-    persona: Option<Labels>,
-    cluster: Option<Labels>,
+/// Rows that were kept.
+#[derive(Default)]
+struct Kept {
+    arms: Vec<u32>,
+    clusters: Option<(Vec<u32>, Vec<String>)>,
     days: Option<Vec<i32>>,
-    numbers: Vec<(String, Vec<f64>)>,
+    columns: Vec<Vec<f64>>,
 }
 
-impl Table {
+/// Numbers groups as they appear: arm and persona by code to a number without gaps.
+#[derive(Default)]
+struct Groups {
+    numbers: HashMap<(u32, u32), u32>,
+    /// Numbers of the first arms and personas, by place; `u32::MAX` stands for none yet.
+    near: Vec<u32>,
+}
+
+impl Groups {
+    const NEAR: u32 = 1024;
+
+    #[inline]
+    fn number(&mut self, arm: u32, persona: u32) -> u32 {
+        let place = persona.saturating_mul(MOST_ARMS).saturating_add(arm) as usize;
+        match self.near.get(place) {
+            Some(number) if arm < MOST_ARMS && *number != u32::MAX => *number,
+            _ => self.new_number(arm, persona, place),
+        }
+    }
+
+    #[cold]
+    fn new_number(&mut self, arm: u32, persona: u32, place: usize) -> u32 {
+        let next = self.numbers.len() as u32;
+        let number = *self.numbers.entry((arm, persona)).or_insert(next);
+        if persona < Self::NEAR && arm < MOST_ARMS {
+            self.near.resize(self.near.len().max(place + 1), u32::MAX);
+            self.near[place] = number;
+        }
+        number
+    }
+}
+
+impl Collected {
     fn read(request: &AnalyzeRequest, numbers: Vec<String>) -> Result<Self, RunError> {
         let table = AnyTable::open(&request.file)?;
         let mut wanted: Vec<(&str, ColumnKind)> = vec![(&request.arm, ColumnKind::Label)];
         let labels = [&request.persona, &request.cluster];
         wanted.extend(labels.into_iter().flatten().map(|n| (n.as_str(), ColumnKind::Label)));
         wanted.extend(request.day.iter().map(|name| (name.as_str(), ColumnKind::Day)));
+        let first_number = wanted.len();
         wanted.extend(numbers.iter().map(|name| (name.as_str(), ColumnKind::Number)));
-        let mut read = table.read(&wanted).map_err(|error| hinted(error, request))?.into_iter();
-        let mut next = || read.next().unwrap_or(AnyColumn::Numbers(Vec::new()));
-        Ok(Self {
-            arms: next().into_labels(),
-            persona: request.persona.as_ref().map(|_| next().into_labels()),
-            cluster: request.cluster.as_ref().map(|_| next().into_labels()),
-            days: request.day.as_ref().map(|_| next().into_days()),
-            numbers: numbers.into_iter().map(|name| (name, next().into_numbers())).collect(),
+        let by_row = request.cap.is_some() || !request.quantiles.is_empty();
+        let by_row = by_row || request.score.is_some() || request.day.is_some();
+        let mut rows = (by_row || request.cluster.is_some())
+            .then(|| Kept { columns: vec![Vec::new(); numbers.len()], ..Kept::default() });
+        let (mut sums, mut groups, mut numbered) =
+            (Sums::new(numbers.len()), Groups::default(), Vec::new());
+        let names = table.each_batch(&wanted, &mut |batch| {
+            let (mut labels, mut days) = (Vec::new(), None);
+            for piece in &batch[..first_number] {
+                match piece {
+                    Piece::Codes(codes) => labels.push(*codes),
+                    Piece::Days(more) => days = Some(*more),
+                    Piece::Numbers(_) => {}
+                }
+            }
+            let columns: Vec<&[f64]> = batch[first_number..].iter().map(numbers_of).collect();
+            let persona = request.persona.as_ref().map(|_| labels[1]);
+            numbered.clear();
+            match persona {
+                Some(codes) => {
+                    let pairs = labels[0].iter().zip(codes);
+                    numbered.extend(pairs.map(|(arm, persona)| groups.number(*arm, *persona)));
+                }
+                None => numbered.extend(labels[0].iter().map(|arm| groups.number(*arm, 0))),
+            }
+            sums.add(&columns, &numbered);
+            if let Some(kept) = &mut rows {
+                kept.take(&labels, request.cluster.is_some(), days, &columns);
+            }
+        });
+        let mut names = names.map_err(|error| hinted(error, request))?.into_iter();
+        let (arms, arm_ranks) = names.next().unwrap_or_default();
+        if arms.len() > MOST_ARMS as usize {
+            return Err(RunError::Config(format!(
+                "expected at most {MOST_ARMS} arms in column `{}`, found {}; name the column of the \
+                 arm with --arm",
+                request.arm,
+                arms.len()
+            )));
+        }
+        let (personas, ranks) =
+            request.persona.as_ref().and_then(|_| names.next()).unwrap_or_default();
+        let n = personas.len().max(1);
+        let mut place = vec![0; groups.numbers.len()];
+        for ((arm, persona), number) in &groups.numbers {
+            let persona = ranks.get(*persona as usize).map_or(0, |rank| *rank as usize);
+            place[*number as usize] = arm_ranks[*arm as usize] as usize * n + persona;
+        }
+        let sums = sums.renumbered(arms.len() * n, |number| place[number]);
+        if let Some(kept) = &mut rows {
+            kept.arms.iter_mut().for_each(|arm| *arm = arm_ranks[*arm as usize]);
+            let clusters = request.cluster.as_ref().and_then(|_| names.next());
+            if let (Some(own), Some((names, ranks))) = (&mut kept.clusters, clusters) {
+                own.0.iter_mut().for_each(|code| *code = ranks[*code as usize]);
+                own.1 = names;
+            }
+        }
+        Ok(Self { arms, personas, numbers, sums, rows })
+    }
+
+    fn trial(&self, request: &AnalyzeRequest) -> Result<Trial<'_>, RunError> {
+        Ok(Trial {
+            arms: &self.arms,
+            control: self.arm(&request.control, "--control")?,
+            columns: &self.numbers,
+            strata: &self.personas,
+            sums: self.sums.clone(),
+            rows: self.rows.as_ref().map(Kept::view),
         })
     }
 
     fn arm(&self, name: &str, flag: &str) -> Result<usize, RunError> {
-        self.arms.names.iter().position(|arm| arm == name).ok_or_else(|| {
+        self.arms.iter().position(|arm| arm == name).ok_or_else(|| {
             RunError::Config(format!(
                 "expected one of the arms ({}) behind {flag}, got `{name}`",
-                self.arms.names.join(", ")
+                self.arms.join(", ")
             ))
         })
     }
 
     /// Planned shares in the order of the arms; an arm without one was planned to have none.
     fn planned(&self, shares: &[(String, f64)]) -> Result<Vec<f64>, RunError> {
-        let mut planned = vec![0.0; self.arms.names.len()];
+        let mut planned = vec![0.0; self.arms.len()];
         for (name, share) in shares {
             planned[self.arm(name, "--planned")?] = *share;
         }
         Ok(planned)
+    }
+}
+
+fn numbers_of<'a>(piece: &Piece<'a>) -> &'a [f64] {
+    if let Piece::Numbers(numbers) = piece { numbers } else { &[] }
+}
+
+impl Kept {
+    /// Arms come first among the labels and clusters last.
+    fn take(
+        &mut self,
+        labels: &[&[u32]],
+        clustered: bool,
+        days: Option<&[i32]>,
+        columns: &[&[f64]],
+    ) {
+        self.arms.extend_from_slice(labels[0]);
+        if let Some(codes) = labels.last().filter(|_| clustered) {
+            self.clusters.get_or_insert_default().0.extend_from_slice(codes);
+        }
+        if let Some(days) = days {
+            self.days.get_or_insert_default().extend_from_slice(days);
+        }
+        self.columns.iter_mut().zip(columns).for_each(|(all, more)| all.extend_from_slice(more));
+    }
+
+    fn view(&self) -> Rows<'_> {
+        let clusters = self.clusters.as_ref();
+        Rows {
+            arms: &self.arms,
+            columns: &self.columns,
+            clusters: clusters.map(|(codes, names)| Codes { codes, names }),
+            days: self.days.as_deref(),
+        }
     }
 }
 

@@ -14,7 +14,8 @@ fn german(shop: &Shop) {
         let noise = f64::from((row / 2) * 13 % 11) / 2.0;
         let spend = taste + noise + if treated { 2.0 } else { 0.0 };
         let back = 5.0 + noise - if treated { 1.0 } else { 0.0 };
-        let (arm, kind) = (if treated { "B" } else { "A" }, ["neu", "treu", "alt"][row as usize % 3]);
+        let (arm, kind) =
+            (if treated { "B" } else { "A" }, ["neu", "treu", "alt"][row as usize % 3]);
         let comma = |x: f64| format!("{x:.2}").replace('.', ",");
         let day = 1 + row / 60;
         text += &format!(
@@ -81,10 +82,7 @@ fn what_cannot_be_read_out_is_said_with_the_way_on() {
     let base = "abtest analyze test.csv --arm Gruppe --control A";
     for (line, words) in [
         (format!("{base} --metric Umsätze"), vec!["did you mean `Umsatz`", "test.csv"]),
-        (
-            "abtest analyze test.csv --metric Umsatz".to_owned(),
-            vec!["`arm`", "--arm", "Gruppe"],
-        ),
+        ("abtest analyze test.csv --metric Umsatz".to_owned(), vec!["`arm`", "--arm", "Gruppe"]),
         (
             "abtest analyze test.csv --arm Gruppe --metric Umsatz".to_owned(),
             vec!["(A, B)", "--control", "`control`"],

@@ -136,6 +136,10 @@ impl Reader<'_> {
     fn texts(&self, series: &Series) -> Result<Values, DataError> {
         let texts = series.cast(&DataType::String).map_err(|reason| self.fail(&reason))?;
         let texts = texts.str().map_err(|reason| self.fail(&reason))?;
+        if let Some(column) = (self.pick.kind == Kind::Identifier).then(|| shared(texts)).flatten()
+        {
+            return Ok(Values::Text(column));
+        }
         let cells = texts.iter().map(|text| parse::trim(text.unwrap_or("").as_bytes()));
         let dialect = self.source.dialect;
         let refuse = |row: usize, text: &[u8]| {
@@ -173,7 +177,9 @@ impl Reader<'_> {
             }
         }
         let too_large = |x: &f64| x.abs() > parse::LARGEST_NUMBER;
-        match numbers.iter().position(too_large) {
+        // Without a way out the loop runs over several numbers at once.
+        let any = numbers.iter().fold(false, |any, x| any | too_large(x));
+        match any.then(|| numbers.iter().position(too_large)).flatten() {
             Some(row) => {
                 let found = format!("`{:?}`", numbers[row]);
                 Err(self.wrong_type(row, found, parse::NOT_TOO_LARGE))
@@ -233,6 +239,44 @@ impl Reader<'_> {
     fn fail(&self, reason: &PolarsError) -> DataError {
         self.source.unreadable(reason)
     }
+}
+
+/// Rows after which it shows whether texts are shared.
+const TRIED: usize = 1 << 10;
+/// Texts that are recognised without being read; a power of 2.
+const RECOGNISED: usize = 64;
+
+/// A column of few names, each of them held once; `None` when a row has none or most rows have one of
+/// their own.
+fn shared(texts: &StringChunked) -> Option<TextColumn> {
+    let mut column = TextColumn::default();
+    let mut rows = Vec::with_capacity(texts.len());
+    let mut distinct = 0;
+    if texts.null_count() > 0 {
+        return None;
+    }
+    for chunk in texts.downcast_iter() {
+        // A text as the decoder refers to it, up to 12 bytes itself and else a place in this chunk, and
+        // its position in the column.
+        let mut recent = [([u32::MAX; 4], 0_u32); RECOGNISED];
+        for (row, view) in chunk.views().iter().enumerate() {
+            let key = [view.length, view.prefix, view.buffer_idx, view.offset];
+            let mixed =
+                key.iter().fold(0_u32, |hash, part| (hash ^ part).wrapping_mul(0x9e37_79b1));
+            let place = &mut recent[(mixed >> 26) as usize];
+            if place.0 != key {
+                let text = parse::trim(chunk.value(row).as_bytes());
+                column.push(if parse::is_missing_identifier(text) { b"" } else { text });
+                *place = (key, distinct);
+                distinct += 1;
+            }
+            rows.push(place.1);
+        }
+        if rows.len() > TRIED && 2 * distinct as usize > rows.len() {
+            return None;
+        }
+    }
+    Some(TextColumn::shared(column, rows))
 }
 
 fn missing(kind: Kind, rows: usize) -> Values {

@@ -44,7 +44,7 @@ pub(super) fn decide(
     days: &[DayReadout],
 ) -> Vec<Decision> {
     let one = |arm: usize| {
-        let name = &trial.arms.names[arm];
+        let name = &trial.arms[arm];
         let own: Vec<&MetricReadout> = metrics.iter().filter(|m| m.arm == *name).collect();
         let (verdict, mut reasons) = verdict(question, mix, &own);
         if let Some(trend) = days.iter().find(|d| d.arm == *name) {

@@ -1,7 +1,7 @@
 //! The effect of each arm on each metric, by the method that its metric allows.
 
 use super::sums::Sums;
-use super::{Better, Codes, MetricSpec, Question, Role, Trial};
+use super::{Better, Codes, MetricSpec, Question, Role, Rows, Trial};
 use crate::error::EvaluateError;
 use crate::experiment::always_valid::{self, DEFAULT_TUNING};
 use crate::experiment::bayes::{Posterior, Prior, normal_posterior};
@@ -121,17 +121,9 @@ pub(super) fn metrics(
     trial: &Trial<'_>,
     question: &Question,
 ) -> Result<(Vec<MetricReadout>, Vec<Between>), EvaluateError> {
-    let columns: Vec<&[f64]> = trial.columns.iter().map(|(_, x)| x.as_slice()).collect();
-    let arms = trial.arms;
-    let strata = trial.strata.filter(|_| trial.clusters.is_none());
-    let n_strata = strata.map_or(1, |strata| strata.names.len());
-    let group = |row: usize| {
-        let stratum = strata.map_or(0, |strata| strata.codes[row] as usize);
-        arms.codes[row] as usize * n_strata + stratum
-    };
-    let by = match trial.clusters {
-        None => Arms::Units(Sums::of(&columns, arms.names.len() * n_strata, group), n_strata),
-        Some(clusters) => Arms::Clusters(ClusterSums::of(&columns, arms, clusters)),
+    let by = match trial.clusters() {
+        None => Arms::Units(trial),
+        Some((rows, clusters)) => Arms::Clusters(ClusterSums::of(rows, clusters)),
     };
     let mut found = Vec::new();
     for spec in &question.metrics {
@@ -152,7 +144,7 @@ pub(super) fn metrics(
     Ok((found, between(trial, question, &by)))
 }
 
-fn between(trial: &Trial<'_>, question: &Question, by: &Arms) -> Vec<Between> {
+fn between(trial: &Trial<'_>, question: &Question, by: &Arms<'_>) -> Vec<Between> {
     let goal = question.metrics.iter().find(|metric| metric.role == Role::Goal);
     let others = || trial.treatments();
     let pairs = others().flat_map(|a| others().filter(move |b| *b > a).map(move |b| [a, b]));
@@ -161,15 +153,15 @@ fn between(trial: &Trial<'_>, question: &Question, by: &Arms) -> Vec<Between> {
             effect if effect.estimate >= 0.0 => (b, a, effect),
             _ => (a, b, by.contrast(spec, b, a).0.absolute(question.level)),
         };
-        let arms = [ahead, behind].map(|arm| trial.arms.names[arm].clone());
+        let arms = [ahead, behind].map(|arm| trial.arms[arm].clone());
         Between { metric: spec.name.clone(), arms, effect }
     };
     goal.map_or(Vec::new(), |spec| pairs.map(|pair| one(spec, pair)).collect())
 }
 
 /// Sums by arm, of units or of clusters.
-enum Arms {
-    Units(Sums, usize),
+enum Arms<'a> {
+    Units(&'a Trial<'a>),
     Clusters(ClusterSums),
 }
 
@@ -180,10 +172,11 @@ struct ClusterSums {
 }
 
 impl ClusterSums {
-    fn of(columns: &[&[f64]], arms: Codes<'_>, clusters: Codes<'_>) -> Self {
-        let sums = Sums::of(columns, clusters.names.len(), |row| clusters.codes[row] as usize);
+    fn of(rows: Rows<'_>, clusters: Codes<'_>) -> Self {
+        let columns: Vec<&[f64]> = rows.columns.iter().map(Vec::as_slice).collect();
+        let sums = Sums::of(&columns, clusters.names.len(), |row| clusters.codes[row] as usize);
         let mut dealt = vec![None; clusters.names.len()];
-        for (cluster, arm) in clusters.codes.iter().zip(arms.codes) {
+        for (cluster, arm) in clusters.codes.iter().zip(rows.arms) {
             dealt[*cluster as usize].get_or_insert(*arm as usize);
         }
         Self { sums, arms: dealt }
@@ -199,14 +192,11 @@ impl ClusterSums {
     }
 }
 
-impl Arms {
+impl Arms<'_> {
     fn joint<const K: usize>(&self, arm: usize, columns: [Option<usize>; K]) -> JointMoments<K> {
         match self {
             Self::Clusters(clusters) => clusters.joint(arm, columns),
-            Self::Units(sums, n_strata) => {
-                let groups = arm * n_strata..(arm + 1) * n_strata;
-                sums.together(groups, columns.map(|column| column.unwrap_or(0)))
-            }
+            Self::Units(trial) => trial.joint(arm, columns.map(|column| column.unwrap_or(0))),
         }
     }
 
@@ -251,7 +241,7 @@ fn one(
     question: &Question,
     spec: &MetricSpec,
     arm: usize,
-    by: &Arms,
+    by: &Arms<'_>,
 ) -> Result<MetricReadout, EvaluateError> {
     let level = question.level;
     let (contrast, plain) = by.contrast(spec, trial.control, arm);
@@ -264,19 +254,15 @@ fn one(
     let units: f64 = contrast.arms().iter().map(|arm| arm.n).sum();
     let rho = always_valid::rho(1.0 - level, DEFAULT_TUNING);
     let adjusted = spec.before.is_some();
-    let mean = spec.denominator.is_none() && matches!(by, Arms::Units(..));
+    let mean = spec.denominator.is_none() && matches!(by, Arms::Units(_));
     let goal = spec.role == Role::Goal && mean;
-    let (segments, segments_differ) = match by {
-        Arms::Units(sums, _) if mean => segments(trial, sums, spec, arm, level),
-        _ => (Vec::new(), None),
-    };
-    let stratified = match by {
-        Arms::Units(sums, n) if mean && *n > 1 => stratified(trial, sums, *n, spec, arm, level)?,
-        _ => None,
-    };
+    let grouped = mean && trial.strata.len() > 1;
+    let (segments, segments_differ) =
+        if grouped { segments(trial, spec, arm, level) } else { (Vec::new(), None) };
+    let stratified = if grouped { stratified(trial, spec, arm, level)? } else { None };
     Ok(MetricReadout {
         metric: spec.name.clone(),
-        arm: trial.arms.names[arm].clone(),
+        arm: trial.arms[arm].clone(),
         role: spec.role,
         better: spec.better,
         method: method(trial, spec),
@@ -301,7 +287,7 @@ fn one(
 }
 
 fn method(trial: &Trial<'_>, spec: &MetricSpec) -> String {
-    let name = |column: usize| trial.columns[column].0.as_str();
+    let name = |column: usize| trial.columns[column].as_str();
     let mut words = String::from(if spec.denominator.is_some() { "ratio" } else { "mean" });
     if let Some((x, z)) = spec.before {
         words += &format!(" adjusted for {}", name(x));
@@ -309,7 +295,7 @@ fn method(trial: &Trial<'_>, spec: &MetricSpec) -> String {
             words += &format!("/{}", name(z));
         }
     }
-    if trial.clusters.is_some() {
+    if trial.clusters().is_some() {
         words += ", clusters as units";
     }
     words
@@ -346,24 +332,21 @@ fn detectable(effect: &Effect, control: f64) -> Option<f64> {
 }
 
 /// Moments of one column in one group of one arm.
-fn cell(sums: &Sums, n_strata: usize, arm: usize, stratum: usize, column: usize) -> Moments {
-    sums.joint(arm * n_strata + stratum, [column]).only(0)
+fn cell(trial: &Trial<'_>, arm: usize, stratum: usize, column: usize) -> Moments {
+    trial.sums.joint(arm * trial.n_strata() + stratum, [column]).only(0)
 }
 
 /// Effects by group, those with two units in both arms only.
 fn segments(
     trial: &Trial<'_>,
-    sums: &Sums,
     spec: &MetricSpec,
     arm: usize,
     level: f64,
 ) -> (Vec<SegmentReadout>, Option<f64>) {
-    let Some(strata) = trial.strata else { return (Vec::new(), None) };
-    let n = strata.names.len();
     let mut found = Vec::new();
     let mut parts = Vec::new();
-    for (stratum, name) in strata.names.iter().enumerate() {
-        let cells = [trial.control, arm].map(|arm| cell(sums, n, arm, stratum, spec.numerator));
+    for (stratum, name) in trial.strata.iter().enumerate() {
+        let cells = [trial.control, arm].map(|arm| cell(trial, arm, stratum, spec.numerator));
         let [c, t] = cells;
         let effect = Contrast::new(Metric::mean(&c), Metric::mean(&t)).absolute(level);
         if effect.condition.is_none() {
@@ -386,34 +369,30 @@ fn segments(
 /// The groups put together by their size, without adjustment; `None` when a group lacks units.
 fn stratified(
     trial: &Trial<'_>,
-    sums: &Sums,
-    n_strata: usize,
     spec: &MetricSpec,
     arm: usize,
     level: f64,
 ) -> Result<Option<Effect>, EvaluateError> {
     let mut strata = Vec::new();
-    for stratum in 0..n_strata {
-        let [c, t] =
-            [trial.control, arm].map(|arm| cell(sums, n_strata, arm, stratum, spec.numerator));
+    for stratum in 0..trial.n_strata() {
+        let [c, t] = [trial.control, arm].map(|arm| cell(trial, arm, stratum, spec.numerator));
         if c.n < 2.0 || t.n < 2.0 {
             return Ok(None);
         }
         strata.push(Stratum::of_means(&c, &t));
     }
-    let whole = [trial.control, arm].map(|arm| {
-        let groups = arm * n_strata..(arm + 1) * n_strata;
-        Metric::mean(&sums.together(groups, [spec.numerator]).only(0))
-    });
+    let whole =
+        [trial.control, arm].map(|arm| Metric::mean(&trial.joint(arm, [spec.numerator]).only(0)));
     let df = Contrast::new(whole[0], whole[1]).degrees_of_freedom();
     Ok(Some(Stratified::new(&strata, df)?.absolute(level)))
 }
 
 /// Values of a metric's column in control and in an arm.
 fn values(trial: &Trial<'_>, spec: &MetricSpec, arm: usize) -> [Vec<f64>; 2] {
-    let column = &trial.columns[spec.numerator].1;
+    let Some(rows) = trial.rows else { return [Vec::new(), Vec::new()] };
+    let column = &rows.columns[spec.numerator];
     [trial.control, arm].map(|arm| {
-        let own = trial.arms.codes.iter().zip(column).filter(|(code, _)| **code as usize == arm);
+        let own = rows.arms.iter().zip(column).filter(|(code, _)| **code as usize == arm);
         own.map(|(_, x)| *x).collect()
     })
 }

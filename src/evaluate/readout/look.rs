@@ -71,12 +71,6 @@ pub struct MoneyReadout {
     pub cost_per_unit: Option<Effect>,
 }
 
-/// Sums of some columns by arm.
-fn by_arm(trial: &Trial<'_>, columns: &[usize]) -> Sums {
-    let columns: Vec<&[f64]> = columns.iter().map(|i| trial.columns[*i].1.as_slice()).collect();
-    Sums::of(&columns, trial.arms.names.len(), |row| trial.arms.codes[row] as usize)
-}
-
 /// Columns known before, and those asked for.
 pub(super) fn balance(trial: &Trial<'_>, question: &Question) -> Vec<Balance> {
     let known = question.metrics.iter().filter_map(|metric| metric.before);
@@ -84,21 +78,21 @@ pub(super) fn balance(trial: &Trial<'_>, question: &Question) -> Vec<Balance> {
     columns.extend(&question.balance);
     columns.sort_unstable();
     columns.dedup();
-    let sums = by_arm(trial, &columns);
-    let one = |at: usize, column: usize, arm: usize| {
-        let [c, t] = [trial.control, arm].map(|arm| sums.joint(arm, [at]).only(0));
+    let one = |column: usize, arm: usize| {
+        let [c, t] = [trial.control, arm].map(|arm| trial.joint(arm, [column]).only(0));
         let effect = Contrast::new(Metric::mean(&c), Metric::mean(&t)).absolute(question.level);
         let spread = c.variance().sqrt();
         Balance {
-            column: trial.columns[column].0.clone(),
-            arm: trial.arms.names[arm].clone(),
+            column: trial.columns[column].clone(),
+            arm: trial.arms[arm].clone(),
             standardised_difference: if spread > 0.0 { effect.estimate / spread } else { 0.0 },
             p_value: effect.p_value,
         }
     };
-    let each = columns.iter().enumerate();
-    each.flat_map(|(at, column)| trial.treatments().map(move |arm| (at, *column, arm)))
-        .map(|(at, column, arm)| one(at, column, arm))
+    columns
+        .iter()
+        .flat_map(|column| trial.treatments().map(move |arm| (*column, arm)))
+        .map(|(column, arm)| one(column, arm))
         .collect()
 }
 
@@ -112,17 +106,17 @@ pub(super) fn days(
     trial: &Trial<'_>,
     question: &Question,
 ) -> Result<Vec<DayReadout>, EvaluateError> {
-    let (Some(days), Some(goal)) = (trial.days, first_goal(question)) else {
+    let (Some(rows), Some(goal)) = (trial.rows, first_goal(question)) else {
         return Ok(Vec::new());
     };
+    let Some(days) = rows.days else { return Ok(Vec::new()) };
     let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else {
         return Ok(Vec::new());
     };
     let n_days = (last - first) as usize + 1;
-    let column = [trial.columns[goal].1.as_slice()];
-    let arms = trial.arms;
-    let sums = Sums::of(&column, n_days * arms.names.len(), |row| {
-        arms.codes[row] as usize * n_days + (days[row] - first) as usize
+    let column = [rows.columns[goal].as_slice()];
+    let sums = Sums::of(&column, n_days * trial.arms.len(), |row| {
+        rows.arms[row] as usize * n_days + (days[row] - first) as usize
     });
     let part = |of: &dyn Fn(usize) -> bool, arm: usize| {
         let moments = |arm: usize| {
@@ -149,7 +143,7 @@ pub(super) fn days(
             .collect();
         let weekdays_differ = Heterogeneity::of(&weekdays).ok().filter(|_| n_days >= 7);
         found.push(DayReadout {
-            arm: arms.names[arm].clone(),
+            arm: trial.arms[arm].clone(),
             days: parts.len(),
             slope: slope(&times, &parts, question.level)?,
             days_differ: Heterogeneity::of(&parts)?.p_value,
@@ -160,12 +154,13 @@ pub(super) fn days(
 }
 
 pub(super) fn uplift(trial: &Trial<'_>, question: &Question) -> Vec<UpliftReadout> {
-    let (Some(score), Some(goal)) = (question.score, first_goal(question)) else {
+    let (Some(score), Some(goal), Some(all)) = (question.score, first_goal(question), trial.rows)
+    else {
         return Vec::new();
     };
-    let (score, outcome) = (&trial.columns[score].1, &trial.columns[goal].1);
+    let (score, outcome) = (&all.columns[score], &all.columns[goal]);
     let one = |arm: usize| {
-        let codes = trial.arms.codes;
+        let codes = all.arms;
         let rows = || {
             let of = |row: &usize| [trial.control, arm].contains(&(codes[*row] as usize));
             (0..codes.len()).filter(of)
@@ -178,7 +173,7 @@ pub(super) fn uplift(trial: &Trial<'_>, question: &Question) -> Vec<UpliftReadou
         let n = y.len() as f64;
         let caught = |share: f64| curve.at(share * n) / (whole * n);
         Some(UpliftReadout {
-            arm: trial.arms.names[arm].clone(),
+            arm: trial.arms[arm].clone(),
             qini: ranked.mean_height(CurveKind::Qini, true).1,
             auuc: ranked.mean_height(CurveKind::Uplift, true).0,
             qini_coefficient: y
@@ -193,24 +188,22 @@ pub(super) fn uplift(trial: &Trial<'_>, question: &Question) -> Vec<UpliftReadou
 
 pub(super) fn money(trial: &Trial<'_>, question: &Question) -> Vec<MoneyReadout> {
     let Some(money) = question.money else { return Vec::new() };
-    let columns = [money.margin, money.cost, money.sold.unwrap_or(money.cost)];
-    let sums = by_arm(trial, &columns);
     let level = question.level;
     let one = |arm: usize| {
         let effect = |column: usize| {
-            let [c, t] = [trial.control, arm].map(|arm| sums.joint(arm, [column]).only(0));
+            let [c, t] = [trial.control, arm].map(|arm| trial.joint(arm, [column]).only(0));
             Contrast::new(Metric::mean(&c), Metric::mean(&t)).absolute(level)
         };
         let ratio = |over: [usize; 2]| {
-            let [c, t] = [trial.control, arm].map(|arm| sums.joint(arm, over));
+            let [c, t] = [trial.control, arm].map(|arm| trial.joint(arm, over));
             ratio_of_differences(&c, &t, level)
         };
         MoneyReadout {
-            arm: trial.arms.names[arm].clone(),
-            incremental_margin: effect(0),
-            incremental_cost: effect(1),
-            return_on_cost: ratio([0, 1]),
-            cost_per_unit: money.sold.map(|_| ratio([1, 2])),
+            arm: trial.arms[arm].clone(),
+            incremental_margin: effect(money.margin),
+            incremental_cost: effect(money.cost),
+            return_on_cost: ratio([money.margin, money.cost]),
+            cost_per_unit: money.sold.map(|sold| ratio([money.cost, sold])),
         }
     };
     trial.treatments().map(one).collect()

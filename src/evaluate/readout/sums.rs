@@ -21,40 +21,60 @@ struct Group {
 }
 
 impl Sums {
-    /// Sums the rows of `columns` by `group_of`, below `n_groups`.
+    /// Nothing yet, of so many columns.
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        Self { width, groups: Vec::new() }
+    }
+
+    /// All rows of `columns` by `group_of`, below `n_groups`.
     #[must_use]
     pub fn of(columns: &[&[f64]], n_groups: usize, group_of: impl Fn(usize) -> usize) -> Self {
-        let (width, rows) = (columns.len(), columns.first().map_or(0, |column| column.len()));
-        let mut all = Self { width, groups: vec![Group::new(width); n_groups] };
-        match width {
-            1 => all.add::<1>(columns, rows, group_of),
-            2 => all.add::<2>(columns, rows, group_of),
-            3 => all.add::<3>(columns, rows, group_of),
-            4 => all.add::<4>(columns, rows, group_of),
-            _ => all.add_many(columns, rows, group_of),
-        }
+        let rows = columns.first().map_or(0, |column| column.len());
+        let mut all = Self::new(columns.len());
+        let groups: Vec<u32> = (0..rows).map(|row| group_of(row) as u32).collect();
+        all.add(columns, &groups);
+        all.reach(n_groups);
         all
+    }
+
+    /// Makes room for groups without rows.
+    fn reach(&mut self, n_groups: usize) {
+        let width = self.width;
+        if self.groups.len() < n_groups {
+            self.groups.resize_with(n_groups, || Group::new(width));
+        }
+    }
+
+    /// Takes more rows in; `groups` says which each belongs to, and new ones are made as they appear.
+    pub fn add(&mut self, columns: &[&[f64]], groups: &[u32]) {
+        self.reach(groups.iter().map(|at| *at as usize + 1).max().unwrap_or(0));
+        match self.width {
+            0 => groups.iter().for_each(|at| self.groups[*at as usize].n += 1.0),
+            1 => self.add_few::<1>(columns, groups),
+            2 => self.add_few::<2>(columns, groups),
+            3 => self.add_few::<3>(columns, groups),
+            4 => self.add_few::<4>(columns, groups),
+            _ => self.add_many(columns, groups),
+        }
     }
 
     /// The number of columns is known when this is compiled, so that its loops are unrolled.
     #[allow(clippy::needless_range_loop, reason = "a row runs across several columns at once")]
-    fn add<const K: usize>(
-        &mut self,
-        columns: &[&[f64]],
-        rows: usize,
-        group_of: impl Fn(usize) -> usize,
-    ) {
-        let columns: [&[f64]; K] = std::array::from_fn(|k| &columns[k][..rows]);
-        let mut sums = vec![(0.0, [0.0; K], [[0.0; K]; K]); self.groups.len()];
-        for row in 0..rows {
-            let at = group_of(row);
+    fn add_few<const K: usize>(&mut self, columns: &[&[f64]], groups: &[u32]) {
+        let columns: [&[f64]; K] = std::array::from_fn(|k| &columns[k][..groups.len()]);
+        let start = |group: &Group| {
+            let centre: [f64; K] = std::array::from_fn(|k| group.centre[k]);
+            (group.n, centre, [0.0; K], [[0.0; K]; K])
+        };
+        let mut sums: Vec<_> = self.groups.iter().map(start).collect();
+        for (row, at) in groups.iter().enumerate() {
+            let (n, centre, first, second) = &mut sums[*at as usize];
             let values: [f64; K] = std::array::from_fn(|k| columns[k][row]);
-            let (n, first, second) = &mut sums[at];
             if *n == 0.0 {
-                self.groups[at].centre.copy_from_slice(&values);
+                *centre = values;
             }
             *n += 1.0;
-            let centre = &self.groups[at].centre[..K];
             let off: [f64; K] = std::array::from_fn(|k| values[k] - centre[k]);
             for i in 0..K {
                 first[i] += off[i];
@@ -63,17 +83,19 @@ impl Sums {
                 }
             }
         }
-        for (group, (n, first, second)) in self.groups.iter_mut().zip(sums) {
+        for (group, (n, centre, first, second)) in self.groups.iter_mut().zip(sums) {
             group.n = n;
-            group.first.copy_from_slice(&first);
-            group.second = (0..K).flat_map(|i| second[i][..=i].to_vec()).collect();
+            group.centre.copy_from_slice(&centre);
+            group.first.iter_mut().zip(first).for_each(|(sum, x)| *sum += x);
+            let second = (0..K).flat_map(|i| second[i][..=i].to_vec());
+            group.second.iter_mut().zip(second).for_each(|(sum, x)| *sum += x);
         }
     }
 
-    fn add_many(&mut self, columns: &[&[f64]], rows: usize, group_of: impl Fn(usize) -> usize) {
+    fn add_many(&mut self, columns: &[&[f64]], groups: &[u32]) {
         let mut off = vec![0.0; self.width];
-        for row in 0..rows {
-            let group = &mut self.groups[group_of(row)];
+        for (row, at) in groups.iter().enumerate() {
+            let group = &mut self.groups[*at as usize];
             for (k, column) in columns.iter().enumerate() {
                 if group.n == 0.0 {
                     group.centre[k] = column[row];
@@ -90,6 +112,15 @@ impl Sums {
                 }
             }
         }
+    }
+
+    /// The same groups under other numbers below `n_groups`, no two of which are the same.
+    #[must_use]
+    pub fn renumbered(self, n_groups: usize, number: impl Fn(usize) -> usize) -> Self {
+        let mut all = Self::new(self.width);
+        all.reach(n_groups);
+        self.groups.into_iter().enumerate().for_each(|(at, group)| all.groups[number(at)] = group);
+        all
     }
 
     /// Number of groups.
@@ -178,6 +209,21 @@ mod tests {
             let found = sums.together(0..3, [0]);
             assert!((found.products[0][0] / whole.products[0][0] - 1.0).abs() < 1e-12);
         }
+        // In pieces, and under other numbers.
+        let mut pieces = Sums::new(1);
+        for part in [0..200, 200..500] {
+            let groups: Vec<u32> = part.clone().map(|row| (row % 3) as u32).collect();
+            pieces.add(&[&columns[0][part]], &groups);
+        }
+        let turned = pieces.clone().renumbered(4, |at| 3 - at);
+        for group in 0..3 {
+            let whole = Sums::of(&[&columns[0]], 3, |row| row % 3).joint(group, [0]);
+            assert_eq!(pieces.joint(group, [0]).n, whole.n);
+            let off = pieces.joint(group, [0]).products[0][0] / whole.products[0][0] - 1.0;
+            assert!(off.abs() < 1e-12);
+            assert_eq!(turned.joint(3 - group, [0]), pieces.joint(group, [0]));
+        }
+        assert_eq!(turned.n(0), 0.0);
         let constant = [0.1; 100];
         assert_eq!(Sums::of(&[&constant], 1, |_| 0).joint(0, [0]).covariance(0, 0), 0.0);
     }

@@ -8,7 +8,8 @@ use rand::Rng;
 struct World {
     arms: Vec<u32>,
     names: Vec<String>,
-    columns: Vec<(String, Vec<f64>)>,
+    labels: Vec<String>,
+    columns: Vec<Vec<f64>>,
     personas: (Vec<u32>, Vec<String>),
     days: Vec<i32>,
 }
@@ -38,17 +39,11 @@ fn world(n: usize, effect: f64, shift: f64, seed: u64) -> World {
         margin.push(0.3 * money - promotion);
         days.push((row * 28 / n) as i32);
     }
-    let columns = [
-        ("spend", spend),
-        ("before", before),
-        ("orders", orders),
-        ("margin", margin),
-        ("cost", cost),
-    ];
     World {
         arms,
         names: names(&["A", "B"]),
-        columns: columns.map(|(name, x)| (name.to_owned(), x)).to_vec(),
+        labels: names(&["spend", "before", "orders", "margin", "cost"]),
+        columns: vec![spend, before, orders, margin, cost],
         personas: (personas, names(&["low", "middle", "high"])),
         days,
     }
@@ -56,13 +51,20 @@ fn world(n: usize, effect: f64, shift: f64, seed: u64) -> World {
 
 impl World {
     fn trial(&self) -> Trial<'_> {
+        let columns: Vec<&[f64]> = self.columns.iter().map(Vec::as_slice).collect();
+        let group = |row: usize| self.arms[row] as usize * 3 + self.personas.0[row] as usize;
         Trial {
-            arms: Codes { codes: &self.arms, names: &self.names },
+            arms: &self.names,
             control: 0,
-            columns: &self.columns,
-            strata: Some(Codes { codes: &self.personas.0, names: &self.personas.1 }),
-            clusters: None,
-            days: Some(&self.days),
+            columns: &self.labels,
+            strata: &self.personas.1,
+            sums: Sums::of(&columns, 6, group),
+            rows: Some(Rows {
+                arms: &self.arms,
+                columns: &self.columns,
+                clusters: None,
+                days: Some(&self.days),
+            }),
         }
     }
 }
@@ -158,16 +160,17 @@ fn stores_as_units_keep_the_level() {
                 y.push(level + rng.random::<f64>());
             }
         }
-        let columns = vec![("sales".to_owned(), y)];
+        let (columns, labels) = (vec![y], names(&["sales"]));
         let (names, shops) =
             (names(&["A", "B"]), (0..40).map(|s| s.to_string()).collect::<Vec<_>>());
+        let rows = Rows { arms: &arms, columns: &columns, clusters: None, days: None };
         let trial = Trial {
-            arms: Codes { codes: &arms, names: &names },
+            arms: &names,
             control: 0,
-            columns: &columns,
-            strata: None,
-            clusters: None,
-            days: None,
+            columns: &labels,
+            strata: &[],
+            sums: Sums::of(&[&columns[0]], 2, |row| arms[row] as usize),
+            rows: Some(rows),
         };
         let asked = Question {
             metrics: vec![metric("sales", 0, Role::Goal)],
@@ -177,7 +180,8 @@ fn stores_as_units_keep_the_level() {
         };
         let by_row = read_out(&trial, &asked).expect("two arms");
         let codes = Codes { codes: &stores, names: &shops };
-        let by_store = read_out(&Trial { clusters: Some(codes), ..trial }, &asked).expect("arms");
+        let rows = Some(Rows { clusters: Some(codes), ..rows });
+        let by_store = read_out(&Trial { rows, ..trial }, &asked).expect("two arms");
         naive += u32::from(by_row.metrics[0].absolute.p_value < 0.05);
         clustered += u32::from(by_store.metrics[0].absolute.p_value < 0.05);
         assert_eq!(by_store.mix.units[0].1, 20);
@@ -222,8 +226,9 @@ fn what_cannot_be_read_is_an_error() {
     ] {
         assert!(read_out(&trial, &wrong).is_err());
     }
-    let alone = vec![0_u32; 200];
-    let codes = Codes { codes: &alone, names: &world.names };
-    assert!(read_out(&Trial { arms: codes, ..trial }, &question()).is_err());
-    assert!(read_out(&Trial { days: Some(&world.days[1..]), ..trial }, &question()).is_err());
+    let alone = Trial { sums: trial.sums.clone().renumbered(6, |at| at % 3), ..trial.clone() };
+    assert!(read_out(&alone, &question()).is_err());
+    assert!(read_out(&Trial { rows: None, ..trial.clone() }, &question()).is_err());
+    let rows = trial.rows.map(|rows| Rows { days: Some(&world.days[1..]), ..rows });
+    assert!(read_out(&Trial { rows, ..trial }, &question()).is_err());
 }
