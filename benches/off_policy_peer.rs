@@ -1,7 +1,8 @@
 //! One thread of off-policy estimates on arrays that `peers/obp.py` wrote, for it to compare.
 //!
-//! `off_policy_peer FOLDER RESAMPLES`: prints, as JSON by estimator, the estimate, CPU seconds from
-//! the tables to the estimate, and CPU seconds of its bootstrap.
+//! `off_policy_peer FOLDER RESAMPLES`: prints, as JSON by estimator, the estimate, CPU seconds of it on
+//! rounds that were prepared once for all estimators, and CPU seconds of its bootstrap, grouped and by
+//! every round; under `prepare`, CPU seconds of validating the tables and of making the rounds.
 
 use promopt_envs::SeedTree;
 use promopt_evaluate::off_policy::bootstrap::{Bootstrap, Units};
@@ -22,16 +23,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     let n = rewards.len();
     let target = numbers(&folder.join("target.f64"))?;
     let actions = numbers(&folder.join("actions.f64"))?.iter().map(|a| *a as usize).collect();
+    let (propensities, predictions) =
+        (numbers(&folder.join("propensities.f64"))?, numbers(&folder.join("predictions.f64"))?);
+    let start = cpu_seconds()?;
     let log = LoggedDecisions::new(LoggedTable {
         n_actions: target.len() / n,
         actions,
-        propensities: numbers(&folder.join("propensities.f64"))?,
+        propensities,
         rewards,
         clusters: (0..n as u32).collect(),
         ..LoggedTable::default()
     })?;
     let target = TargetProbabilities::new(target, &log)?;
-    let model = RewardPredictions::new(numbers(&folder.join("predictions.f64"))?, &log)?;
+    let model = RewardPredictions::new(predictions, &log)?;
+    let validated = cpu_seconds()?;
+    let rounds = Rounds::of_log(&log, &target, &model)?;
+    let (validate, weigh) = (validated - start, cpu_seconds()? - validated);
     let of = Estimator::of;
     let estimators = [
         ("ipw", IPS),
@@ -44,23 +51,29 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("dros_10", of(Weighting::Shrunk(10.0), true)),
         ("sg_ipw_0.1", of(Weighting::Smoothed(0.1), false)),
     ];
-    let bootstrap = Bootstrap { n_resamples: resamples.parse()?, ..Bootstrap::default() };
-    let mut lines = Vec::new();
+    let grouped = Bootstrap { n_resamples: resamples.parse()?, ..Bootstrap::default() };
+    let plain = Bootstrap { max_units: usize::MAX, ..grouped };
+    let mut lines = vec![format!("\"prepare\": {{\"validate\": {validate}, \"weigh\": {weigh}}}")];
     for (name, estimator) in estimators {
         let start = cpu_seconds()?;
         let mut value = 0.0;
         for _ in 0..REPEATS {
-            value = estimator.summary(&Rounds::of_log(&log, &target, &model)?)?.moments.mean;
+            value = std::hint::black_box(estimator.summary(&rounds)?).moments.mean;
         }
         let point = (cpu_seconds()? - start) / f64::from(REPEATS);
-        let rounds = Rounds::of_log(&log, &target, &model)?;
-        let start = cpu_seconds()?;
-        let found = bootstrap.run(&estimator, &rounds, Units::Rounds, SeedTree::new(1))?.interval;
-        let resampled = cpu_seconds()? - start;
-        let (lower, upper) = (found.lower, found.upper);
+        let mut spent = [0.0; 2];
+        let mut interval = None;
+        for (spent, bootstrap) in spent.iter_mut().zip([&grouped, &plain]) {
+            let start = cpu_seconds()?;
+            let found = bootstrap.run(&estimator, &rounds, Units::Rounds, SeedTree::new(1))?;
+            *spent = cpu_seconds()? - start;
+            interval.get_or_insert(found.interval);
+        }
+        let found = interval.ok_or("two bootstraps ran")?;
+        let ([resampled, every], (lower, upper)) = (spent, (found.lower, found.upper));
         lines.push(format!(
             "\"{name}\": {{\"value\": {value}, \"point\": {point}, \"bootstrap\": {resampled}, \
-             \"lower\": {lower}, \"upper\": {upper}}}"
+             \"every_round\": {every}, \"lower\": {lower}, \"upper\": {upper}}}"
         ));
     }
     println!("{{{}}}", lines.join(", "));

@@ -23,24 +23,29 @@ pub(super) fn range(interval: &Interval) -> String {
     format!("{:+.3} [{:+.3}, {:+.3}]", interval.estimate, interval.lower, interval.upper)
 }
 
+fn bought(interval: &Interval) -> String {
+    format!("{:.2} [{:.2}, {:.2}]", interval.estimate, interval.lower, interval.upper)
+}
+
 /// The table at the end of `run`.
 pub(super) fn closing(summary: &Summary, root: &Path, seconds: f64) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = writeln!(
         out,
-        "\n{:<16} {:>10} {:>28} {:>9} {:>10}",
-        "policy", "margin", "over current (95 %)", "contacts", "promo cost"
+        "\n{:<16} {:>10} {:>28} {:>9} {:>10} {:>22}",
+        "policy", "margin", "over current (95 %)", "contacts", "promo cost", "brings per 1 of cost"
     );
     for row in &summary.leaderboard {
         let _ = writeln!(
             out,
-            "{:<16} {:>10.3} {:>28} {:>7.1} % {:>10.3}",
+            "{:<16} {:>10.3} {:>28} {:>7.1} % {:>10.3} {:>22}",
             row.policy,
             row.margin.estimate,
             row.over_current.as_ref().map_or_else(String::new, range),
             row.contact_rate * 100.0,
-            row.promotion_cost
+            row.promotion_cost,
+            row.return_on_cost.as_ref().map_or_else(String::new, bought)
         );
     }
     let _ = writeln!(out, "(fitted worlds kept for judging; money per customer-week)\n");

@@ -403,6 +403,8 @@ pub struct LeaderboardRow {
     /// Promotion cost per customer-week.
     #[serde(deserialize_with = "nullable")]
     pub promotion_cost: f64,
+    /// Margin before promotion cost that a unit of that cost brings over no offer; 1 breaks even.
+    pub return_on_cost: Estimate,
     /// Anything else worth saying.
     pub note: String,
 }

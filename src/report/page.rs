@@ -96,6 +96,9 @@ pub(super) fn add_filters(environment: &mut Environment<'_>, currency: &str) {
     environment.add_filter("number", |value: &Value| number(float(value), 0));
     environment.add_filter("tenths", |value: &Value| number(float(value), 1));
     environment.add_filter("decimal", |value: &Value| number(float(value), 2));
+    environment.add_filter("ratio_range", |value: &Value| {
+        number_range(&estimate(value), 2).unwrap_or_default()
+    });
     environment.add_filter("decimal_range", |value: &Value| {
         number_range(&estimate(value), 2).unwrap_or_else(|| UNKNOWN.into())
     });

@@ -232,6 +232,10 @@ fn leaderboard() -> Leaderboard {
             uplift_vs_control: around(margin - 3.11, 0.08),
             contact_rate,
             promotion_cost,
+            return_on_cost: match promotion_cost > 0.0 {
+                true => around(1.0 + (margin - 3.11) / promotion_cost, 0.2),
+                false => Estimate::unknown(),
+            },
             note: String::new(),
         }
     };

@@ -21,6 +21,9 @@ pub struct SummaryRow {
     pub contact_rate: f64,
     /// Promotion cost, money.
     pub promotion_cost: f64,
+    /// Margin before promotion cost that a unit of that cost brings over no offer; 1 breaks even. `None`
+    /// when the cost is not above zero beyond doubt.
+    pub return_on_cost: Option<Interval>,
 }
 
 /// The closing figures of a run.
@@ -64,6 +67,7 @@ pub fn read(folder: &RunFolder, synthetic: bool) -> Result<Summary, RunError> {
         over_current: r.over_current,
         contact_rate: r.level.contacts.estimate,
         promotion_cost: r.level.promotion_cost.estimate,
+        return_on_cost: r.promotion_return.as_ref().and_then(|b| b.return_on_cost.known()).copied(),
     };
     let count = |v: CardVerdict| card.lines.iter().filter(|l| l.verdict == v).count();
     Ok(Summary {

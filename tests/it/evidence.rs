@@ -203,7 +203,7 @@ fn what_cannot_be_judged_is_said_with_the_way_on() {
     let estimated = format!("{log} --propensity estimated --target uniform");
     shop.promopt(&estimated).fails(3, &["--features"]);
     shop.write("pi.csv", "A,B\n0.5,0.6\n");
-    shop.promopt(&format!("{odds} --target pi.csv")).fails(4, &["expected 400 rows"]);
+    shop.promopt(&format!("{odds} --target pi.csv")).fails(4, &["expected 800 rows"]);
     // Always the same action was logged: nothing can be said of the other one.
     shop.write("log.csv", "action,reward,propensity\nA,1,1\nA,2,1\nA,0,1\n");
     shop.write("pi.csv", "A,B\n0,1\n0,1\n0,1\n");

@@ -124,6 +124,9 @@ pub(super) fn leaderboard(judged: &Judged) -> input::Leaderboard {
         uplift_vs_control: paired(r.over_control.as_ref()),
         contact_rate: r.level.contacts.estimate,
         promotion_cost: r.level.promotion_cost.estimate,
+        return_on_cost: paired(
+            r.promotion_return.as_ref().and_then(|bought| bought.return_on_cost.known()),
+        ),
         note: if r.simple_rule { "rule".to_owned() } else { "learned".to_owned() },
     };
     input::Leaderboard {
