@@ -267,8 +267,7 @@ impl Building {
             }
             Values::Text(_) | Values::Whole(_) => {
                 self.codes.clear();
-                let codes = &mut self.codes;
-                self.names.codes_of(values, |code| codes.push(code));
+                self.names.codes_into(values, &mut self.codes);
                 let any = self.codes.iter().fold(false, |any, code| any | (*code == MISSING));
                 match any.then(|| self.codes.iter().position(|c| *c == MISSING)).flatten() {
                     Some(row) => Err((row, "a name", nothing())),

@@ -56,7 +56,7 @@ impl Column {
         match (self, values) {
             (Column::Identifiers(own), values) => {
                 let Identifiers { codes, names } = own;
-                names.codes_of(values, |code| codes.push(code));
+                names.codes_into(values, codes);
             }
             (Column::Numbers(own), Values::Numbers(more)) => own.extend_from_slice(more),
             (Column::Moments(own), Values::Moments(more)) => own.extend_from_slice(more),

@@ -261,7 +261,7 @@ fn rule(columns: &Columns<'_>, offer: u32, propensity: Option<f64>, row: usize) 
 fn codes(names: &mut Interner, batch: &TableBatch, column: &str) -> Option<Vec<u32>> {
     let values = batch.columns[DECISIONS.position(column)].as_ref()?;
     let mut codes = Vec::with_capacity(batch.rows);
-    names.codes_of(values, |code| codes.push(code));
+    names.codes_into(values, &mut codes);
     Some(codes)
 }
 

@@ -56,17 +56,18 @@ impl Interner {
         known.or_else(|| self.code(name.to_string().as_bytes()))
     }
 
-    /// Hands on the codes of a column of identifiers, row by row.
-    pub(super) fn codes_of(&mut self, column: &Values, mut row: impl FnMut(u32)) {
+    /// Appends the codes of a column of identifiers.
+    pub(super) fn codes_into(&mut self, column: &Values, codes: &mut Vec<u32>) {
         match column {
-            Values::Text(texts) => match texts.sharing() {
-                Some((shared, rows)) => {
-                    let codes: Vec<u32> = shared.map(|text| self.intern(text)).collect();
-                    rows.iter().for_each(|at| row(codes[*at as usize]));
+            Values::Text(texts) => {
+                if let Some((shared, rows)) = texts.sharing() {
+                    let of_text: Vec<u32> = shared.map(|text| self.intern(text)).collect();
+                    codes.extend(rows.iter().map(|at| of_text[*at as usize]));
+                } else {
+                    codes.extend(texts.iter().map(|text| self.intern(text)));
                 }
-                None => texts.iter().for_each(|text| row(self.intern(text))),
-            },
-            Values::Whole(wholes) => wholes.iter().for_each(|name| row(self.intern_whole(*name))),
+            }
+            Values::Whole(wholes) => codes.extend(wholes.iter().map(|w| self.intern_whole(*w))),
             Values::Numbers(_) | Values::Moments(_) => {
                 unreachable!("a reader gives identifiers as text or integers")
             }

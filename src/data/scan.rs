@@ -325,7 +325,7 @@ impl Scanner<'_> {
 fn codes(names: &mut Interner, column: Option<&Values>, rows: usize) -> Vec<u32> {
     let mut codes = Vec::with_capacity(rows);
     match column {
-        Some(column) => names.codes_of(column, |code| codes.push(code)),
+        Some(column) => names.codes_into(column, &mut codes),
         None => codes.resize(rows, MISSING),
     }
     codes

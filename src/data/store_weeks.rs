@@ -107,7 +107,7 @@ impl Rows {
         let codes = |names: &mut Interner, name: &str| {
             let mut codes = Vec::with_capacity(batch.rows);
             if let Some(values) = values(name) {
-                names.codes_of(values, |code| codes.push(code));
+                names.codes_into(values, &mut codes);
             }
             codes
         };

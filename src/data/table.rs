@@ -157,7 +157,7 @@ impl Lookup {
     /// Adds the joined columns of a batch.
     fn fill(&self, key: &Values, columns: &mut [Option<Values>]) {
         let mut names = Identifiers::default();
-        names.names.codes_of(key, |code| names.codes.push(code));
+        names.names.codes_into(key, &mut names.codes);
         let rows: Vec<Option<usize>> = (0..names.codes.len())
             .map(|row| names.name_at(row).and_then(|name| self.row_of.get(name).copied()))
             .collect();

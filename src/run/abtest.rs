@@ -291,15 +291,16 @@ impl Collected {
             }
             let columns: Vec<&[f64]> = batch[first_number..].iter().map(numbers_of).collect();
             let persona = request.persona.as_ref().map(|_| labels[1]);
-            numbered.clear();
             match persona {
                 Some(codes) => {
                     let pairs = labels[0].iter().zip(codes);
+                    numbered.clear();
                     numbered.extend(pairs.map(|(arm, persona)| groups.number(*arm, *persona)));
+                    sums.add(&columns, &numbered);
                 }
-                None => numbered.extend(labels[0].iter().map(|arm| groups.number(*arm, 0))),
+                // Without personas an arm's code is its group's number.
+                None => sums.add(&columns, labels[0]),
             }
-            sums.add(&columns, &numbered);
             if let Some(kept) = &mut rows {
                 kept.take(&labels, request.cluster.is_some(), days, &columns);
             }
@@ -317,7 +318,10 @@ impl Collected {
         let (personas, ranks) =
             request.persona.as_ref().and_then(|_| names.next()).unwrap_or_default();
         let n = personas.len().max(1);
-        let mut place = vec![0; groups.numbers.len()];
+        let mut place: Vec<usize> = match request.persona {
+            Some(_) => vec![0; groups.numbers.len()],
+            None => arm_ranks.iter().map(|rank| *rank as usize).collect(),
+        };
         for ((arm, persona), number) in &groups.numbers {
             let persona = ranks.get(*persona as usize).map_or(0, |rank| *rank as usize);
             place[*number as usize] = arm_ranks[*arm as usize] as usize * n + persona;

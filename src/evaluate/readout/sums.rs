@@ -70,12 +70,18 @@ impl Sums {
         let mut sums: Vec<_> = self.groups.iter().map(start).collect();
         for (row, at) in groups.iter().enumerate() {
             let (n, centre, first, second) = &mut sums[*at as usize];
-            let values: [f64; K] = std::array::from_fn(|k| columns[k][row]);
+            // Written as loops: a call per number costs more than the sums.
+            let mut off = [0.0; K];
+            for k in 0..K {
+                off[k] = columns[k][row];
+            }
             if *n == 0.0 {
-                *centre = values;
+                *centre = off;
             }
             *n += 1.0;
-            let off: [f64; K] = std::array::from_fn(|k| values[k] - centre[k]);
+            for k in 0..K {
+                off[k] -= centre[k];
+            }
             for i in 0..K {
                 first[i] += off[i];
                 for j in 0..=i {
