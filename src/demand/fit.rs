@@ -164,12 +164,12 @@ impl FitTerms {
 }
 
 impl Default for FitConfig {
-    /// Eight weeks held out, eight draws to train on, six to judge on, six to test the winner on.
+    /// Eight weeks held out, eight draws to train on, twenty to judge on, six to test the winner on.
     fn default() -> Self {
         Self {
             holdout_weeks: 8,
             train_draws: 8,
-            judge_draws: 6,
+            judge_draws: 20,
             test_draws: 6,
             ablation: true,
             terms: FitTerms::default(),

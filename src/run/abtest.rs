@@ -253,6 +253,20 @@ impl Groups {
         }
     }
 
+    /// Where each number belongs once names have ranks: arm by arm, persona by persona. Without personas
+    /// numbers are the codes of the arms.
+    fn places(&self, arms: &[u32], personas: &[u32], n_personas: usize) -> Vec<usize> {
+        if personas.is_empty() {
+            return arms.iter().map(|rank| *rank as usize).collect();
+        }
+        let mut places = vec![0; self.numbers.len()];
+        for ((arm, persona), number) in &self.numbers {
+            let (arm, persona) = (arms[*arm as usize], personas[*persona as usize]);
+            places[*number as usize] = arm as usize * n_personas + persona as usize;
+        }
+        places
+    }
+
     #[cold]
     fn new_number(&mut self, arm: u32, persona: u32, place: usize) -> u32 {
         let next = self.numbers.len() as u32;
@@ -318,14 +332,7 @@ impl Collected {
         let (personas, ranks) =
             request.persona.as_ref().and_then(|_| names.next()).unwrap_or_default();
         let n = personas.len().max(1);
-        let mut place: Vec<usize> = match request.persona {
-            Some(_) => vec![0; groups.numbers.len()],
-            None => arm_ranks.iter().map(|rank| *rank as usize).collect(),
-        };
-        for ((arm, persona), number) in &groups.numbers {
-            let persona = ranks.get(*persona as usize).map_or(0, |rank| *rank as usize);
-            place[*number as usize] = arm_ranks[*arm as usize] as usize * n + persona;
-        }
+        let place = groups.places(&arm_ranks, &ranks, n);
         let sums = sums.renumbered(arms.len() * n, |number| place[number]);
         if let Some(kept) = &mut rows {
             kept.arms.iter_mut().for_each(|arm| *arm = arm_ranks[*arm as usize]);
