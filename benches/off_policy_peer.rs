@@ -3,6 +3,7 @@
 //! `off_policy_peer FOLDER RESAMPLES`: prints, as JSON by estimator, the estimate, CPU seconds of it on
 //! rounds that were prepared once for all estimators, and CPU seconds of its bootstrap, grouped and by
 //! every round; under `prepare`, CPU seconds of validating the tables and of making the rounds.
+#![allow(clippy::print_stdout, reason = "it prints its figures for another program")]
 
 use promopt_envs::SeedTree;
 use promopt_evaluate::off_policy::bootstrap::{Bootstrap, Units};

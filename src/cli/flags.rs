@@ -157,9 +157,12 @@ pub(super) struct Ope {
     /// Column of the customer; without it every row is one of its own
     #[arg(long, value_name = "COLUMN")]
     pub(super) customer: Option<String>,
-    /// Predicted rewards, a table like that of --target; without it a ridge regression is cross-fitted
+    /// Predicted rewards, a table like that of --target; without it a model is cross-fitted
     #[arg(long, value_name = "TABLE")]
     pub(super) predictions: Option<String>,
+    /// Form of that model; logistic is for rewards of 0 and 1
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = RewardModel::Ridge)]
+    pub(super) reward_model: RewardModel,
     /// Column of the fold for cross-fitting; customers are dealt to five without it
     #[arg(long, value_name = "COLUMN")]
     pub(super) fold: Option<String>,
@@ -172,6 +175,15 @@ pub(super) struct Ope {
     /// Show estimates although the verdict is that they are no evidence
     #[arg(long)]
     pub(super) despite_refusal: bool,
+}
+
+/// Forms of a reward model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum RewardModel {
+    /// Linear in the features
+    Ridge,
+    /// The probability of a reward of 1
+    Logistic,
 }
 
 /// Flags of `ope-bench`.

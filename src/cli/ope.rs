@@ -2,11 +2,12 @@
 //! estimator would have been right where the truth is known.
 
 use super::exit::Failure;
-use super::flags::{Ope, OpeBench, Shared};
+use super::flags::{Ope, OpeBench, RewardModel, Shared};
 use crate::data::decision_tables::{LogColumns, TablePlace};
 use crate::evaluate::off_policy::meta::{
     MetaScore, MetaSettings, score_estimators, world::MetaWorld,
 };
+use crate::evaluate::off_policy::reward_model::RewardForm;
 use crate::evaluate::{Interval, OverlapVerdict};
 use crate::run::RunError;
 use crate::run::ope::{OpeAnswer, OpeRequest, Target, judge_table};
@@ -29,6 +30,10 @@ pub(super) fn ope(shared: &Shared, args: &Ope) -> Result<(), Failure> {
         },
         target: Target::parse(&args.target),
         predictions: args.predictions.as_deref().map(TablePlace::parse),
+        reward_form: match args.reward_model {
+            RewardModel::Ridge => RewardForm::Ridge,
+            RewardModel::Logistic => RewardForm::Logistic,
+        },
         resamples: args.resamples,
         level: args.level,
         seed: shared.seed.unwrap_or(0),

@@ -160,7 +160,7 @@ impl AnyTable {
                 }
             }
         })?;
-        for (column, (names, ranks)) in columns.iter_mut().zip(names) {
+        for (column, Ranked { names, ranks }) in columns.iter_mut().zip(names) {
             if let AnyColumn::Labels(labels) = column {
                 labels.codes.iter_mut().for_each(|code| *code = ranks[*code as usize]);
                 labels.names = names;
@@ -169,8 +169,7 @@ impl AnyTable {
         Ok(columns)
     }
 
-    /// Hands columns on piece by piece as they are read, and returns for each the names in ascending
-    /// order and the rank of each code; both empty for columns that are not names.
+    /// Hands columns on piece by piece as they are read, and returns the names of each.
     ///
     /// # Errors
     /// As [`AnyTable::read`].
@@ -178,7 +177,7 @@ impl AnyTable {
         &self,
         wanted: &[(&str, ColumnKind)],
         sink: &mut dyn FnMut(&[Piece<'_>]),
-    ) -> Result<Vec<(Vec<String>, Vec<u32>)>, DataError> {
+    ) -> Result<Vec<Ranked>, DataError> {
         let picks: Vec<Pick> = wanted
             .iter()
             .map(|(name, kind)| {
@@ -208,7 +207,11 @@ impl AnyTable {
                 Ok(())
             })
             .map_err(plain)?;
-        Ok(pieces.into_iter().map(|piece| piece.names.ranked()).collect())
+        let ranked = |piece: Building| {
+            let (names, ranks) = piece.names.ranked();
+            Ranked { names, ranks }
+        };
+        Ok(pieces.into_iter().map(ranked).collect())
     }
 
     fn source(&self) -> Source<'_> {
@@ -228,6 +231,15 @@ impl AnyTable {
             hint: hint.into(),
         }
     }
+}
+
+/// Names in ascending order, and the rank of each code; both empty for columns that are not names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ranked {
+    /// The names.
+    pub names: Vec<String>,
+    /// Position in `names` by code.
+    pub ranks: Vec<u32>,
 }
 
 /// Successive values of a column.

@@ -2,13 +2,13 @@
 
 use super::error::RunError;
 use crate::data::DataError;
-use crate::data::any_table::{AnyColumn, AnyTable, ColumnKind, Piece};
+use crate::data::any_table::{AnyColumn, AnyTable, ColumnKind, Piece, Ranked};
 use crate::evaluate::EvaluateError;
 use crate::evaluate::experiment::{JointMoments, Metric};
 use crate::evaluate::readout::{
     Better, Codes, MetricSpec, Money, Question, Readout, Role, Rows, Sums, Trial, read_out,
 };
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Loss that a guardrail allows when it names none, as a share of control.
@@ -236,7 +236,7 @@ struct Kept {
 /// Numbers groups as they appear: arm and persona by code to a number without gaps.
 #[derive(Default)]
 struct Groups {
-    numbers: HashMap<(u32, u32), u32>,
+    numbers: BTreeMap<(u32, u32), u32>,
     /// Numbers of the first arms and personas, by place; `u32::MAX` stands for none yet.
     near: Vec<u32>,
 }
@@ -320,7 +320,7 @@ impl Collected {
             }
         });
         let mut names = names.map_err(|error| hinted(error, request))?.into_iter();
-        let (arms, arm_ranks) = names.next().unwrap_or_default();
+        let Ranked { names: arms, ranks: arm_ranks } = names.next().unwrap_or_default();
         if arms.len() > MOST_ARMS as usize {
             return Err(RunError::Config(format!(
                 "expected at most {MOST_ARMS} arms in column `{}`, found {}; name the column of the \
@@ -329,7 +329,7 @@ impl Collected {
                 arms.len()
             )));
         }
-        let (personas, ranks) =
+        let Ranked { names: personas, ranks } =
             request.persona.as_ref().and_then(|_| names.next()).unwrap_or_default();
         let n = personas.len().max(1);
         let place = groups.places(&arm_ranks, &ranks, n);
@@ -337,7 +337,7 @@ impl Collected {
         if let Some(kept) = &mut rows {
             kept.arms.iter_mut().for_each(|arm| *arm = arm_ranks[*arm as usize]);
             let clusters = request.cluster.as_ref().and_then(|_| names.next());
-            if let (Some(own), Some((names, ranks))) = (&mut kept.clusters, clusters) {
+            if let (Some(own), Some(Ranked { names, ranks })) = (&mut kept.clusters, clusters) {
                 own.0.iter_mut().for_each(|code| *code = ranks[*code as usize]);
                 own.1 = names;
             }

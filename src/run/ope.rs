@@ -6,7 +6,7 @@ use crate::data::decision_tables::{ByAction, DecisionLog, LogColumns, TablePlace
 use crate::evaluate::off_policy::propensity::{
     Assignments, EstimatedPropensities, PropensityOverlap, PropensitySettings,
 };
-use crate::evaluate::off_policy::reward_model::most_robust_importance;
+use crate::evaluate::off_policy::reward_model::{RewardForm, most_robust_importance};
 use crate::evaluate::off_policy::tuning::{Family, Rule, Tuned, tune};
 use crate::evaluate::off_policy::{
     Bootstrap, Choice, DM, DR, Estimator, IPS, RewardDistribution, SNDR, SNIPS, Units,
@@ -60,8 +60,10 @@ pub struct OpeRequest {
     pub columns: LogColumns,
     /// The policy that is judged.
     pub target: Target,
-    /// A reward model's predictions; without them a ridge regression is cross-fitted.
+    /// A reward model's predictions; without them a model is cross-fitted.
     pub predictions: Option<TablePlace>,
+    /// Form of the model that is fitted.
+    pub reward_form: RewardForm,
     /// Resamples of the bootstrap.
     pub resamples: usize,
     /// Confidence level.
@@ -195,10 +197,13 @@ fn with_advice(error: DataError, columns: &LogColumns) -> RunError {
     }
 }
 
+/// Probability of an action by its name, among so many.
+type ByName = Box<dyn Fn(&str, usize) -> f64>;
+
 /// The policy's probabilities, before the rows of the log are known to be complete.
 enum Probabilities {
     Table(ByAction),
-    Constant(Box<dyn Fn(&str, usize) -> f64>),
+    Constant(ByName),
 }
 
 fn open_target(request: &OpeRequest, log: &mut DecisionLog) -> Result<Probabilities, RunError> {
@@ -266,7 +271,8 @@ fn answer(
     predictions: Option<Vec<f64>>,
     overlap: Option<PropensityOverlap>,
 ) -> Result<OpeAnswer, RunError> {
-    let settings = RewardModelSettings::default();
+    let settings =
+        RewardModelSettings { form: request.reward_form, ..RewardModelSettings::default() };
     let fitted = |importance: Option<&[f64]>| {
         let spread = |rank: &usize| rank % settings.n_folds;
         let dealt = || decisions.cluster_ranks().iter().map(spread).collect();

@@ -25,10 +25,14 @@ fn columns<const K: usize>(
     <[Column; K]>::try_from(read).map_err(|_| "as many columns as asked for".into())
 }
 
-/// What each household spent in each week, and the first day.
-fn weekly_spending(
-    folder: &Path,
-) -> Result<(Labels, Vec<Vec<f64>>, i32), Box<dyn std::error::Error>> {
+/// What each household spent in each week since the first day.
+struct Spending {
+    households: Labels,
+    spent: Vec<Vec<f64>>,
+    first: i32,
+}
+
+fn weekly_spending(folder: &Path) -> Result<Spending, Box<dyn std::error::Error>> {
     let [households, days, sales] = columns(
         &folder.join("transactions.parquet"),
         [
@@ -45,7 +49,7 @@ fn weekly_spending(
     for ((household, day), value) in households.codes.iter().zip(&days).zip(&sales) {
         spent[*household as usize][((day - first) / 7) as usize] += value;
     }
-    Ok((households, spent, first))
+    Ok(Spending { households, spent, first })
 }
 
 /// What was known of a household from the weeks before a campaign; `None` when it was hardly seen.
@@ -61,10 +65,14 @@ fn known_before(past: &[f64]) -> Option<[f32; 4]> {
 }
 
 /// Who was sent each personalised campaign, with what was known of the household when it began.
-fn targeted_campaigns(
-    folder: &Path,
-) -> Result<(Vec<f32>, Vec<usize>, Vec<usize>), Box<dyn std::error::Error>> {
-    let (households, spent, first) = weekly_spending(folder)?;
+struct Targeted {
+    features: Vec<f32>,
+    actions: Vec<usize>,
+    clusters: Vec<usize>,
+}
+
+fn targeted_campaigns(folder: &Path) -> Result<Targeted, Box<dyn std::error::Error>> {
+    let Spending { households, spent, first } = weekly_spending(folder)?;
     let [campaigns, types, starts] = columns(
         &folder.join("campaign_descriptions.parquet"),
         [
@@ -103,13 +111,13 @@ fn targeted_campaigns(
             received[household] += f32::from(u8::from(got[household]));
         }
     }
-    Ok((features, actions, clusters))
+    Ok(Targeted { features, actions, clusters })
 }
 
 #[test]
 fn campaigns_that_were_targeted_are_not_taken_for_an_experiment() -> Outcome {
     let Some(folder) = real_data("complete-journey") else { return Ok(()) };
-    let (features, actions, clusters) = targeted_campaigns(&folder)?;
+    let Targeted { features, actions, clusters } = targeted_campaigns(&folder)?;
     let log = Assignments {
         features: &features,
         n_features: 5,
@@ -119,8 +127,7 @@ fn campaigns_that_were_targeted_are_not_taken_for_an_experiment() -> Outcome {
     };
     let found = EstimatedPropensities::cross_fit(&log, &PropensitySettings::default())?;
     let overlap = found.overlap();
-    println!("Complete Journey, Type A: {overlap:?}");
-    assert_ne!(overlap.verdict, OverlapVerdict::Ok);
+    assert_ne!(overlap.verdict, OverlapVerdict::Ok, "{overlap:?}");
     assert!(overlap.actions[1].auc > 0.7 && !overlap.reasons.is_empty());
     Ok(())
 }
@@ -147,8 +154,7 @@ fn an_experiment_dealt_by_chance_is_ok() -> Outcome {
         clusters: &clusters,
     };
     let found = EstimatedPropensities::cross_fit(&log, &PropensitySettings::default())?;
-    println!("Hillstrom: {:?}", found.overlap());
-    assert_eq!(found.overlap().verdict, OverlapVerdict::Ok);
+    assert_eq!(found.overlap().verdict, OverlapVerdict::Ok, "{:?}", found.overlap());
     // An area under the curve without skill has a standard error of √(1/(12·21k) + 1/(12·43k)),
     // 0.0024.
     for action in &found.overlap().actions {

@@ -1,4 +1,4 @@
-//! A cross-fitted ridge model of the reward: what each action would have brought at each decision.
+//! A cross-fitted model of the reward, ridge or logistic: what each action would have brought at each decision.
 //!
 //! Serves every estimator with a model term. The prediction for a decision never uses the outcomes
 //! of its own customer.
@@ -10,9 +10,23 @@ use crate::error::EvaluateError;
 use crate::logged::{LoggedDecisions, at_least};
 use rayon::prelude::*;
 
+mod logistic;
+
+/// Form of the reward model.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RewardForm {
+    /// Linear, by least squares.
+    #[default]
+    Ridge,
+    /// Probability of a reward of 1, by penalised likelihood; for rewards of 0 and 1.
+    Logistic,
+}
+
 /// How the reward model is fitted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RewardModelSettings {
+    /// Form.
+    pub form: RewardForm,
     /// Ridge penalty on every coefficient but the intercept, above 0.
     pub ridge_penalty: f64,
     /// Number of folds of customers, at least 2.
@@ -23,7 +37,7 @@ pub struct RewardModelSettings {
 
 impl Default for RewardModelSettings {
     fn default() -> Self {
-        Self { ridge_penalty: 1.0, n_folds: 5, interactions: Vec::new() }
+        Self { form: RewardForm::Ridge, ridge_penalty: 1.0, n_folds: 5, interactions: Vec::new() }
     }
 }
 
@@ -84,13 +98,17 @@ impl RewardPredictions {
     /// intercept not penalised. Features are not standardised, so the penalty weighs on features of
     /// small scale more. Gram matrices are accumulated once per fold and added up for each fit.
     ///
+    /// The logistic form has `P(r = 1) = 1/(1 + e^(−z·b))` with the same `z` and penalty (half of it on
+    /// the log likelihood), by Newton's method on the rows outside the fold.
+    ///
     /// `importance` weighs the squared error of each decision, 1 without it. With
     /// [`most_robust_importance`] that is the model of the "more robust" doubly robust estimator
     /// (Farajtabar, Chow and Ghavamzadeh 2018), which minimises the variance of DR, not the error.
     ///
     /// # Errors
     /// [`EvaluateError`] for settings out of range, fewer than two folds in use, an importance that
-    /// is negative or not finite, or normal equations that cannot be solved.
+    /// is negative or not finite, rewards other than 0 and 1 for the logistic form, or normal equations
+    /// that cannot be solved.
     pub fn cross_fit_with_folds(
         log: &LoggedDecisions,
         folds: &[usize],
@@ -110,17 +128,35 @@ impl RewardPredictions {
             }
         }
         at_least("folds", 2, rows_of_fold.len(), "assign decisions to at least two folds")?;
-        let moments: Vec<Moments> =
-            rows_of_fold.par_iter().map(|(_, rows)| design.moments(rows)).collect();
+        let penalty = settings.ridge_penalty;
+        let fits: Vec<Option<Vec<f64>>> = match settings.form {
+            RewardForm::Ridge => {
+                let moments: Vec<Moments> =
+                    rows_of_fold.par_iter().map(|(_, rows)| design.moments(rows)).collect();
+                let others = |out: usize| {
+                    moments.iter().enumerate().filter(move |(at, _)| *at != out).map(|(_, m)| m)
+                };
+                (0..moments.len()).map(|out| design.fit(others(out), penalty)).collect()
+            }
+            RewardForm::Logistic => {
+                logistic::check(log)?;
+                let others = |out: usize| {
+                    let kept = rows_of_fold.iter().enumerate().filter(|(at, _)| *at != out);
+                    kept.flat_map(|(_, (_, rows))| rows.iter().copied()).collect::<Vec<usize>>()
+                };
+                let fit = |out: usize| logistic::fit(&design, &others(out), penalty);
+                (0..rows_of_fold.len()).into_par_iter().map(fit).collect()
+            }
+        };
         let mut values = vec![0.0; log.len() * log.n_actions()];
-        for (held_out, (fold, rows)) in rows_of_fold.iter().enumerate() {
-            let others = moments.iter().enumerate().filter(|(at, _)| *at != held_out);
-            let coefficients = design
-                .fit(others.map(|(_, moments)| moments), settings.ridge_penalty)
-                .ok_or(EvaluateError::Unsolvable { fold: *fold })?;
+        for ((fold, rows), coefficients) in rows_of_fold.iter().zip(fits) {
+            let coefficients = coefficients.ok_or(EvaluateError::Unsolvable { fold: *fold })?;
             for &row in rows {
                 let predicted = &mut values[row * log.n_actions()..][..log.n_actions()];
                 design.predict(&coefficients, row, predicted);
+                if settings.form == RewardForm::Logistic {
+                    predicted.iter_mut().for_each(|x| *x = logistic::probability(*x));
+                }
             }
         }
         Self::new(values, log)
@@ -385,6 +421,13 @@ mod tests {
         let after = fit(99.0).expect("it can be fitted");
         assert_eq!((before.row(0), before.row(1)), (after.row(0), after.row(1)));
         assert_ne!(before.row(2), after.row(2));
+    }
+
+    #[test]
+    fn a_logistic_model_needs_rewards_of_zero_and_one() {
+        let settings = RewardModelSettings { form: RewardForm::Logistic, ..Default::default() };
+        let error = RewardPredictions::cross_fit(&log(0.0, 0.0), &settings).expect_err("sums");
+        assert!(error.to_string().contains("0 or 1"), "{error}");
     }
 
     #[test]
