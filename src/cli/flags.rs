@@ -166,6 +166,15 @@ pub(super) struct Ope {
     /// Column of the fold for cross-fitting; customers are dealt to five without it
     #[arg(long, value_name = "COLUMN")]
     pub(super) fold: Option<String>,
+    /// Column of the trajectory, when a decision changes those after it (with --step)
+    #[arg(long, value_name = "COLUMN", requires = "step")]
+    pub(super) trajectory: Option<String>,
+    /// Column of the time within it: whole numbers that follow each other
+    #[arg(long, value_name = "COLUMN", requires = "trajectory")]
+    pub(super) step: Option<String>,
+    /// Worth of a reward one step later
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, requires = "trajectory")]
+    pub(super) discount: f64,
     /// Resamples of the bootstrap
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(super) resamples: usize,

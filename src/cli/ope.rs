@@ -11,6 +11,7 @@ use crate::evaluate::off_policy::reward_model::RewardForm;
 use crate::evaluate::{Interval, OverlapVerdict};
 use crate::run::RunError;
 use crate::run::ope::{OpeAnswer, OpeRequest, Target, judge_table};
+use crate::run::ope_sequence::{SequenceAnswer, judge_trajectories};
 use promopt_envs::SeedTree;
 
 /// Reads, judges and prints.
@@ -26,6 +27,7 @@ pub(super) fn ope(shared: &Shared, args: &Ope) -> Result<(), Failure> {
             features: args.features.iter().flat_map(list).collect(),
             customer: args.customer.clone(),
             fold: args.fold.clone(),
+            sequence: args.trajectory.clone().zip(args.step.clone()),
             ..LogColumns::default()
         },
         target: Target::parse(&args.target),
@@ -39,6 +41,15 @@ pub(super) fn ope(shared: &Shared, args: &Ope) -> Result<(), Failure> {
         seed: shared.seed.unwrap_or(0),
         despite_refusal: args.despite_refusal,
     };
+    if args.trajectory.is_some() {
+        let answer = judge_trajectories(&request, args.discount)?;
+        if shared.json {
+            println!("{}", serde_json::json!(answer));
+        } else {
+            print!("{}", told_of_trajectories(&answer));
+        }
+        return Ok(());
+    }
     let answer = judge_table(&request)?;
     if shared.json {
         println!("{}", serde_json::json!(answer));
@@ -48,14 +59,46 @@ pub(super) fn ope(shared: &Shared, args: &Ope) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(answer: &OpeAnswer) -> String {
-    let around =
-        |one: &Interval| format!("{:.4} [{:.4}, {:.4}]", one.estimate, one.lower, one.upper);
-    let verdict = match answer.verdict {
+fn around(one: &Interval) -> String {
+    format!("{:.4} [{:.4}, {:.4}]", one.estimate, one.lower, one.upper)
+}
+
+fn word(verdict: OverlapVerdict) -> &'static str {
+    match verdict {
         OverlapVerdict::Ok => "ok",
         OverlapVerdict::Caution => "caution",
         OverlapVerdict::Refuse => "refuse: this log cannot say what the policy would bring",
-    };
+    }
+}
+
+fn told_of_trajectories(answer: &SequenceAnswer) -> String {
+    let mut lines = vec![format!("verdict    {}", word(answer.verdict))];
+    lines.extend(answer.reasons.iter().map(|reason| format!("           {reason}")));
+    let worth: Vec<String> =
+        answer.effective_trajectories.iter().map(|n| format!("{n:.0}")).collect();
+    lines.push(format!(
+        "log        {} trajectories of up to {} steps, worth {} of the policy step by step",
+        answer.trajectories,
+        answer.horizon,
+        worth.join(", ")
+    ));
+    lines.push(format!("logged     {}", around(&answer.logged_value)));
+    if answer.estimates.is_empty() {
+        lines.push("no estimates are shown; --despite-refusal shows them".to_owned());
+        return lines.join("\n") + "\n";
+    }
+    lines.push(format!("\n{:<10}{:<30}bootstrap", "", "policy's value per trajectory"));
+    for (name, one) in &answer.estimates {
+        let mark = if answer.decide_on.as_ref() == Some(name) { "*" } else { " " };
+        let (low, high) = one.bootstrap;
+        lines.push(format!("{mark} {name:<8}{:<30}[{low:.4}, {high:.4}]", around(&one.value)));
+    }
+    lines.push("* decide on: the narrowest interval that holds whatever the model".to_owned());
+    lines.join("\n") + "\n"
+}
+
+fn told(answer: &OpeAnswer) -> String {
+    let verdict = word(answer.verdict);
     let mut lines = vec![format!("verdict    {verdict}")];
     lines.extend(answer.reasons.iter().map(|reason| format!("           {reason}")));
     let found = &answer.diagnostics;

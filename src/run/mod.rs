@@ -15,6 +15,7 @@ mod learn;
 pub mod lift;
 pub mod load;
 pub mod ope;
+pub mod ope_sequence;
 mod people;
 mod prepare;
 mod price;

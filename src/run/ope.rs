@@ -151,6 +151,36 @@ pub struct OpeAnswer {
 /// # Errors
 /// [`RunError`] for files, columns, probabilities and settings that cannot be used.
 pub fn judge_table(request: &OpeRequest) -> Result<OpeAnswer, RunError> {
+    let Opened { mut log, target, predictions, propensities, overlap } = open(request)?;
+    let decisions = LoggedDecisions::new(LoggedTable {
+        n_features: log.feature_names.len(),
+        n_actions: log.action_names.len(),
+        observations: std::mem::take(&mut log.features),
+        actions: std::mem::take(&mut log.actions),
+        propensities,
+        rewards: std::mem::take(&mut log.rewards),
+        clusters: std::mem::take(&mut log.customers),
+        masks: None,
+        sequence: None,
+    })
+    .map_err(EvaluateError::from)?;
+    let target = TargetProbabilities::new(target, &decisions)?;
+    answer(request, &log, &decisions, &target, predictions, overlap)
+}
+
+/// The log and the tables beside it, complete.
+pub(super) struct Opened {
+    pub(super) log: DecisionLog,
+    /// Probability of every action at every decision.
+    pub(super) target: Vec<f64>,
+    /// Predicted reward of every action at every decision.
+    pub(super) predictions: Option<Vec<f64>>,
+    pub(super) propensities: Vec<f64>,
+    /// What estimating the propensities said; `None` when they were logged.
+    overlap: Option<PropensityOverlap>,
+}
+
+pub(super) fn open(request: &OpeRequest) -> Result<Opened, RunError> {
     let mut log = DecisionLog::read(&request.log, &request.columns)
         .map_err(|error| with_advice(error, &request.columns))?;
     let target = open_target(request, &mut log)?;
@@ -168,20 +198,7 @@ pub fn judge_table(request: &OpeRequest) -> Result<OpeAnswer, RunError> {
         Some(table) => Some(table.values(&request.log, log.len(), &log.action_names)?),
         None => None,
     };
-    let decisions = LoggedDecisions::new(LoggedTable {
-        n_features: log.feature_names.len(),
-        n_actions,
-        observations: std::mem::take(&mut log.features),
-        actions: std::mem::take(&mut log.actions),
-        propensities,
-        rewards: std::mem::take(&mut log.rewards),
-        clusters: std::mem::take(&mut log.customers),
-        masks: None,
-        sequence: None,
-    })
-    .map_err(EvaluateError::from)?;
-    let target = TargetProbabilities::new(target, &decisions)?;
-    answer(request, &log, &decisions, &target, predictions, overlap)
+    Ok(Opened { log, target, predictions, propensities, overlap })
 }
 
 /// Where the propensities are missing, there are three ways on.

@@ -221,3 +221,39 @@ fn what_cannot_be_judged_is_said_with_the_way_on() {
         refused.stdout
     );
 }
+
+/// The golden trajectories through the compiled program: policy and model join on what the log has too.
+#[test]
+fn trajectories_are_judged_from_the_command_line() -> Outcome {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/golden");
+    let root = std::env::var_os("PROMOPT_GOLDEN").map_or_else(beside, std::path::PathBuf::from);
+    let folder = root.join("ope/s2_6s3a_h8_g095");
+    let Ok(expected) = std::fs::read_to_string(folder.join("expected.json")) else { return Ok(()) };
+    let expected: serde_json::Value = serde_json::from_str(&expected)?;
+    let shop = Shop::new();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let line = format!(
+        "ope {} --trajectory trajectory --step t --discount {} --target {}:eval_prob --predictions \
+         {}:q_hat --resamples 50 --despite-refusal --json",
+        at("log.csv"),
+        expected["gamma"],
+        at("policies.csv"),
+        at("q_and_ratios.csv")
+    );
+    let ended = shop.promopt(&line);
+    ended.succeeds();
+    let answer: serde_json::Value = serde_json::from_str(&ended.stdout)?;
+    for name in ["dm", "tis", "pdis", "sntis", "snpdis", "dr", "sndr"] {
+        let truth = &expected["estimates_literature_numpy"]["with_q_hat"][name]["value"];
+        let (Some(found), Some(truth)) =
+            (answer["estimates"][name]["estimate"].as_f64(), truth.as_f64())
+        else {
+            return Err(format!("{name} is missing: {answer:#}").into());
+        };
+        assert!((found - truth).abs() < 1e-8 * truth.abs(), "{name}: {truth}, found {found}");
+    }
+    let line =
+        line.replace("--json", "").replace("--trajectory", "--propensity estimated --trajectory");
+    shop.promopt(&line).fails(3, &["logged propensities", "--propensity"]);
+    Ok(())
+}
