@@ -253,7 +253,7 @@ fn trajectories_are_judged_from_the_command_line() -> Outcome {
         assert!((found - truth).abs() < 1e-8 * truth.abs(), "{name}: {truth}, found {found}");
     }
     let line =
-        line.replace("--json", "").replace("--trajectory", "--propensity estimated --trajectory");
+        line.replace(" --json", "").replace("--trajectory", "--propensity estimated --trajectory");
     shop.promopt(&line).fails(3, &["logged propensities", "--propensity"]);
     Ok(())
 }
